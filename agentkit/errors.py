@@ -1,0 +1,94 @@
+"""Every exception agentkit raises on purpose.
+
+Split by who must act::
+
+    AgentKitError
+    ├── DefinitionError          the developer: a tool, agent or setting is wrong
+    │   ├── ToolDefinitionError      a function cannot become a tool
+    │   └── MissingDependencyError   an optional package is not installed
+    ├── ToolError                the plan's author, or the tool's
+    │   ├── ToolInputError           arguments that the tool's schema refuses
+    │   ├── ToolOutputError          a result that the tool's own schema refuses
+    │   └── ModelRetry               the tool asks for other arguments
+    ├── ExpressionError          the plan's author: an expression that cannot be evaluated
+    ├── ModelError               the operator: a provider failed
+    │   ├── ModelUnavailableError    network, rate limit, overload: worth another try
+    │   ├── ModelRefusedError        the request is wrong or not allowed: no other try will help
+    │   └── ModelOutputError         the reply is malformed, truncated or empty
+    └── JournalError             the operator: the journal cannot be read or written
+
+Problems in a plan are not exceptions: `check` returns them as `Diagnostic` data, because a model can mend them.
+"""
+
+from __future__ import annotations
+
+
+class AgentKitError(Exception):
+    """Base of every error that agentkit raises on purpose."""
+
+
+class DefinitionError(AgentKitError):
+    """A tool, an agent or a setting is defined wrongly; the developer must change code or configuration."""
+
+
+class ToolDefinitionError(DefinitionError):
+    """A function, method or JSON Schema cannot become a tool. The message lists every reason at once."""
+
+
+class MissingDependencyError(DefinitionError):
+    """An optional package is needed and not installed. The message says what to install."""
+
+
+class ToolError(AgentKitError):
+    """A tool call failed. A tool may raise it (or any other exception) to say why."""
+
+
+class ToolInputError(ToolError):
+    """The arguments do not satisfy the tool's input schema."""
+
+
+class ToolOutputError(ToolError):
+    """The tool returned something that its own output schema refuses, or that is not JSON."""
+
+
+class ModelRetry(ToolError):
+    """Raised inside a tool to ask the planner for other arguments; the message is shown to the model."""
+
+
+class ExpressionError(AgentKitError):
+    """An expression of a plan could not be evaluated: a missing key, a wrong type, or a bound exceeded."""
+
+
+class ModelError(AgentKitError):
+    """A language model could not answer."""
+
+    def __init__(self, message: str, *, model: str = "", status: int | None = None) -> None:
+        super().__init__(message)
+        self.model = model
+        self.status = status
+
+
+class ModelUnavailableError(ModelError):
+    """The provider could not be reached or would not serve now; another try may succeed.
+
+    Attributes:
+        retry_after: Seconds the provider asked to wait, if it said.
+    """
+
+    def __init__(
+        self, message: str, *, model: str = "", status: int | None = None, retry_after: float | None = None
+    ) -> None:
+        super().__init__(message, model=model, status=status)
+        self.retry_after = retry_after
+
+
+class ModelRefusedError(ModelError):
+    """The provider rejected the request (authentication, bad request, content policy); retrying will not help."""
+
+
+class ModelOutputError(ModelError):
+    """The model answered, but the answer is malformed, truncated or empty."""
+
+
+class JournalError(AgentKitError):
+    """A journal is missing, unreadable, from another version, or does not hold the run asked for."""

@@ -1,0 +1,211 @@
+"""What is said to a model and what it says back: one vocabulary for every provider."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+Json: TypeAlias = Any
+"""A JSON value: None, bool, int, float, str, list of Json, dict from str to Json."""
+
+Role: TypeAlias = Literal["system", "user", "assistant", "tool"]
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A tool call that a model wrote with its native tool calling."""
+
+    id: str
+    name: str
+    args: Mapping[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of a conversation.
+
+    Attributes:
+        role: Who speaks. ``tool`` answers the tool call named by `tool_call_id`.
+        content: The text.
+        tool_calls: Calls an assistant message makes.
+        tool_call_id: For role ``tool``: the call that this answers.
+        cache: Mark the end of a stable prefix, for providers whose prompt cache wants marks.
+    """
+
+    role: Role
+    content: str = ""
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str | None = None
+    cache: bool = False
+
+
+def system(content: str, *, cache: bool = False) -> Message:
+    """A system message."""
+    return Message("system", content, cache=cache)
+
+
+def user(content: str, *, cache: bool = False) -> Message:
+    """A user message."""
+    return Message("user", content, cache=cache)
+
+
+def assistant(content: str) -> Message:
+    """An assistant message."""
+    return Message("assistant", content)
+
+
+@dataclass(frozen=True, slots=True)
+class ToolSchema:
+    """A tool as a model sees it: name, description, JSON Schema (Draft 2020-12) of its arguments."""
+
+    name: str
+    description: str
+    input_schema: Mapping[str, Json]
+    strict: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class JsonOutput:
+    """Ask for JSON that satisfies a schema; strict where the provider can enforce it."""
+
+    schema: Mapping[str, Json]
+    name: str = "output"
+    strict: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class GrammarOutput:
+    """Ask for text of a Lark grammar (llguidance dialect); only models whose profile has `grammar` honour it."""
+
+    lark: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSettings:
+    """Sampling and transport settings of a request; None leaves the provider's default."""
+
+    temperature: float | None = None
+    top_p: float | None = None
+    max_tokens: int | None = None
+    seed: int | None = None
+    stop: tuple[str, ...] = ()
+    timeout: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRequest:
+    """Everything that one model call depends on.
+
+    Attributes:
+        messages: The conversation so far, oldest first.
+        tools: Tools offered for native tool calling.
+        tool_choice: ``auto``, ``required``, ``none``, or the name of the one tool to call.
+        output: A constraint on the text, if any.
+        prefix: The beginning of the assistant's reply, to be continued; only models whose profile has `prefix`.
+        settings: Sampling and transport settings.
+    """
+
+    messages: tuple[Message, ...]
+    tools: tuple[ToolSchema, ...] = ()
+    tool_choice: str = "auto"
+    output: JsonOutput | GrammarOutput | None = None
+    prefix: str = ""
+    settings: ModelSettings = field(default_factory=ModelSettings)
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens, calls and money of one or more model calls. Usages add.
+
+    Attributes:
+        input_tokens: Prompt tokens, cached ones included.
+        cached_tokens: Of those, tokens read from a prompt cache.
+        output_tokens: Tokens generated.
+        model_calls: Requests made.
+        tool_calls: Tool calls executed (attempts included).
+        cost: US dollars, where prices are known.
+    """
+
+    input_tokens: int = 0
+    cached_tokens: int = 0
+    output_tokens: int = 0
+    model_calls: int = 0
+    tool_calls: int = 0
+    cost: float = 0.0
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            self.input_tokens + other.input_tokens,
+            self.cached_tokens + other.cached_tokens,
+            self.output_tokens + other.output_tokens,
+            self.model_calls + other.model_calls,
+            self.tool_calls + other.tool_calls,
+            self.cost + other.cost,
+        )
+
+    @property
+    def total_tokens(self) -> int:
+        """Prompt and generated tokens together."""
+        return self.input_tokens + self.output_tokens
+
+
+FinishReason: TypeAlias = Literal["stop", "length", "tool_calls", "content_filter", "pause"]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelResponse:
+    """A model's complete reply.
+
+    Attributes:
+        text: The generated text, without the request's `prefix`.
+        tool_calls: Native tool calls, if any.
+        finish: Why generation ended; ``length`` means truncated.
+        usage: Tokens of this call; `model_calls` is 1.
+        ttft: Seconds to the first token, where measured (streams and local models).
+        seconds: Wall-clock seconds of the call.
+        model: The model that really answered, as the provider names it.
+    """
+
+    text: str
+    tool_calls: tuple[ToolCall, ...] = ()
+    finish: FinishReason = "stop"
+    usage: Usage = field(default_factory=lambda: Usage(model_calls=1))
+    ttft: float | None = None
+    seconds: float = 0.0
+    model: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TextDelta:
+    """A piece of streamed text. A stream yields these and ends with exactly one `ModelResponse`."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelProfile:
+    """What a model can do, and how it plans best.
+
+    Attributes:
+        context_window: Tokens of prompt and reply together.
+        json_schema: Enforces `JsonOutput` schemas.
+        grammar: Enforces `GrammarOutput`.
+        tools: Native tool calling.
+        prefix: Continues an unfinished assistant message.
+        spelling: The plan spelling to ask for.
+        decoding: How plans are constrained: ``free``, ``grammar`` (one grammar for the whole plan) or ``typed``
+            (line by line, type-directed).
+        repairs: Diagnostics fed back in conversation help this model; small ones do better with resampling.
+        kinds: Step kinds to offer; None offers all.
+    """
+
+    context_window: int = 8192
+    json_schema: bool = False
+    grammar: bool = False
+    tools: bool = False
+    prefix: bool = False
+    spelling: Literal["python", "json"] = "python"
+    decoding: Literal["free", "grammar", "typed"] = "free"
+    repairs: bool = True
+    kinds: frozenset[str] | None = None

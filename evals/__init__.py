@@ -1,0 +1,4 @@
+"""TODO room docstring."""
+
+if __name__ != "agentkit.evals":
+    raise ImportError("import agentkit.evals, not evals")

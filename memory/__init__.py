@@ -1,0 +1,4 @@
+"""TODO room docstring."""
+
+if __name__ != "agentkit.memory":
+    raise ImportError("import agentkit.memory, not memory")

@@ -1,0 +1,4 @@
+"""TODO room docstring."""
+
+if __name__ != "agentkit.tools":
+    raise ImportError("import agentkit.tools, not tools")
