@@ -1,0 +1,1 @@
+"""agentkit: a plan is a typed program, checked before it runs."""
