@@ -19,6 +19,7 @@ class Code(Enum):
     remedy: str
 
     def __new__(cls, code: str, summary: str, remedy: str) -> Code:
+        """A member whose value is `code`, so that ``Code("AK201")`` finds it."""
         member = object.__new__(cls)
         member._value_ = code
         member.summary = summary
