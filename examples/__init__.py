@@ -1,0 +1,1 @@
+"""Worked examples of agentkit; each folder runs by itself."""
