@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, TypeAlias
 
 Json: TypeAlias = Any
@@ -91,6 +91,14 @@ class ModelSettings:
     seed: int | None = None
     stop: tuple[str, ...] = ()
     timeout: float | None = None
+
+    def chosen(self) -> frozenset[str]:
+        """The names of the settings that are set."""
+        return frozenset(f.name for f in fields(self) if getattr(self, f.name) not in (None, ()))
+
+    def for_profile(self, profile: ModelProfile) -> ModelSettings:
+        """These settings without the ones that a model of `profile` does not take, which it would refuse."""
+        return replace(self, **{name: getattr(ModelSettings(), name) for name in self.chosen() - profile.settings})
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +206,7 @@ class ModelProfile:
             (line by line, type-directed).
         repairs: Diagnostics fed back in conversation help this model; small ones do better with resampling.
         kinds: Step kinds to offer; None offers all.
+        settings: Names of the `ModelSettings` that the model takes; setting another one is an error.
     """
 
     context_window: int = 8192
@@ -209,3 +218,4 @@ class ModelProfile:
     decoding: Literal["free", "grammar", "typed"] = "free"
     repairs: bool = True
     kinds: frozenset[str] | None = None
+    settings: frozenset[str] = frozenset({"temperature", "top_p", "max_tokens", "seed", "stop", "timeout"})

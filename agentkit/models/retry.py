@@ -1,0 +1,113 @@
+"""The transport retry budget: more tries when a provider could not be reached or would not serve."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Any
+
+from agentkit.errors import DefinitionError, ModelUnavailableError
+from agentkit.messages import ModelProfile, ModelRequest, ModelResponse, TextDelta
+from agentkit.protocols import Model, ModelStream
+
+if TYPE_CHECKING:
+    from tenacity import AsyncRetrying, RetryCallState
+
+
+class RetryingModel:
+    """Tries `model` again after a `ModelUnavailableError`, and only after that.
+
+    Waits grow exponentially with jitter, and are never shorter than the provider's ``retry_after``. A provider that
+    asks for a wait longer than `longest_wait` is not tried again. A stream is tried again until its first piece has
+    arrived; what was already handed on cannot be taken back, so a later failure is raised.
+
+    Args:
+        model: The model to try.
+        attempts: Tries in all, the first included.
+        first_wait: Seconds before the second try; the next waits double.
+        longest_wait: The longest wait in seconds.
+        jitter: At most so many random seconds are added to a wait.
+        sleep: Waits so many seconds; tests pass a fake clock's.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        *,
+        attempts: int = 4,
+        first_wait: float = 0.5,
+        longest_wait: float = 60.0,
+        jitter: float = 0.5,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        if attempts < 1:
+            raise DefinitionError(f"attempts is {attempts!r}; expected at least 1 (one try, no retry).")
+        self.model = model
+        self._attempts = attempts
+        self._first_wait = first_wait
+        self._longest_wait = longest_wait
+        self._jitter = jitter
+        self._sleep = sleep
+
+    @property
+    def name(self) -> str:
+        """The model id of the model that is tried."""
+        return self.model.name
+
+    @property
+    def profile(self) -> ModelProfile:
+        """What the model that is tried can do."""
+        return self.model.profile
+
+    async def request(self, request: ModelRequest) -> ModelResponse:
+        """Answer `request`, in as many attempts as the budget allows; the last error is raised as it is."""
+        return await self._retrying()(self.model.request, request)
+
+    async def stream(self, request: ModelRequest) -> AsyncGenerator[TextDelta | ModelResponse, None]:
+        """Answer `request` piece by piece; see the class for which failures are tried again."""
+        source: ModelStream
+        first: TextDelta | ModelResponse
+        first, source = await self._retrying()(self._open, request)
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(_close, source)
+            yield first
+            async for piece in source:
+                yield piece
+
+    async def _open(self, request: ModelRequest) -> tuple[TextDelta | ModelResponse, ModelStream]:
+        source = self.model.stream(request)
+        try:
+            return await anext(source), source
+        except BaseException:
+            await _close(source)
+            raise
+
+    def _retrying(self) -> AsyncRetrying:
+        from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt
+
+        return AsyncRetrying(
+            stop=stop_after_attempt(self._attempts),
+            wait=self._wait,
+            retry=retry_if_exception(self._worth_another_try),
+            sleep=self._sleep,
+            reraise=True,
+        )
+
+    def _worth_another_try(self, error: BaseException) -> bool:
+        return isinstance(error, ModelUnavailableError) and (error.retry_after or 0.0) <= self._longest_wait
+
+    def _wait(self, state: RetryCallState) -> float:
+        from tenacity import wait_exponential_jitter
+
+        backoff = wait_exponential_jitter(self._first_wait, self._longest_wait, jitter=self._jitter)(state)
+        error = state.outcome.exception() if state.outcome else None
+        asked = error.retry_after if isinstance(error, ModelUnavailableError) else None
+        return max(backoff, asked or 0.0)
+
+
+async def _close(source: Any) -> None:
+    """Close a stream, where it can be closed: an async generator can, a bare iterator cannot."""
+    aclose = getattr(source, "aclose", None)
+    if aclose is not None:
+        await aclose()
