@@ -46,8 +46,11 @@ HEAVY = frozenset(
 )
 """Third-party packages that cost a user who does not need them nothing: they are imported when first used."""
 
-HEAVY_ALLOWED = {"cli": frozenset({"rich", "typer"})}
-"""Heavy packages at module level, by the part of agentkit that may: the command line cannot do without."""
+HEAVY_ALLOWED = {
+    "agentkit.cli": frozenset({"rich", "typer"}),
+    "agentkit.tools._symbolic_worker": frozenset({"sympy"}),
+}
+"""Heavy packages at module level, by where they may be: the command line, and a script that is a process of its own."""
 
 LATE_ALLOWED: dict[str, str] = {}
 """Own modules that a function may import, as ``importer -> target``, each with the reason."""
@@ -127,11 +130,15 @@ def private_modules_stay_in_their_folder(tree: Tree) -> Iterator[str]:
 def heavy_packages_load_late(tree: Tree) -> Iterator[str]:
     """Packages that are slow to import are imported inside functions, or for typing only."""
     for module in tree.values():
-        heavy = HEAVY - HEAVY_ALLOWED.get(_noun(module.name), frozenset())
+        heavy = HEAVY.difference(*(names for top, names in HEAVY_ALLOWED.items() if _inside(module.name, top)))
         for found in module.imports():
             package = found.target.partition(".")[0]
             if package in heavy and not found.late and not found.typing:
                 yield f"{module.name}:{found.line} imports {package} at module level"
+
+
+def _inside(name: str, top: str) -> bool:
+    return f"{name}.".startswith(f"{top}.")
 
 
 def own_modules_load_early(tree: Tree) -> Iterator[str]:
