@@ -9,7 +9,9 @@ Split by who must act::
     ├── ToolError                the plan's author, or the tool's
     │   ├── ToolInputError           arguments that the tool's schema refuses
     │   ├── ToolOutputError          a result that the tool's own schema refuses
+    │   ├── ToolTimeoutError         no result within the timeout
     │   └── ModelRetry               the tool asks for other arguments
+    ├── PlanRejectedError        the plan's author: the checker found errors (raised only where a plan is required)
     ├── ExpressionError          the plan's author: an expression that cannot be evaluated
     ├── ModelError               the operator: a provider failed
     │   ├── ModelUnavailableError    network, rate limit, overload: worth another try
@@ -21,6 +23,8 @@ Problems in a plan are not exceptions: `check` returns them as `Diagnostic` data
 """
 
 from __future__ import annotations
+
+from agentkit.diagnostics import Diagnostic
 
 
 class AgentKitError(Exception):
@@ -51,8 +55,21 @@ class ToolOutputError(ToolError):
     """The tool returned something that its own output schema refuses, or that is not JSON."""
 
 
+class ToolTimeoutError(ToolError):
+    """The tool did not answer in time. Whether it had its effect is not known."""
+
+
 class ModelRetry(ToolError):
     """Raised inside a tool to ask the planner for other arguments; the message is shown to the model."""
+
+
+class PlanRejectedError(AgentKitError):
+    """A plan was required to pass the checker and did not. `diagnostics` holds every problem."""
+
+    def __init__(self, diagnostics: tuple[Diagnostic, ...]) -> None:
+        lines = "\n".join(f"  {diagnostic}" for diagnostic in diagnostics)
+        super().__init__(f"the plan was refused by the checker:\n{lines}")
+        self.diagnostics = diagnostics
 
 
 class ExpressionError(AgentKitError):

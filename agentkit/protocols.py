@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
-from agentkit.messages import ModelProfile, ModelRequest, ModelResponse, TextDelta
+from agentkit.events import Event
+from agentkit.messages import Json, ModelProfile, ModelRequest, ModelResponse, TextDelta
 
 ModelStream: TypeAlias = AsyncIterator[TextDelta | ModelResponse]
 
@@ -33,4 +35,73 @@ class Model(Protocol):
 
     def stream(self, request: ModelRequest) -> ModelStream:
         """Answer `request` piece by piece: `TextDelta` items, then exactly one `ModelResponse`."""
+        ...
+
+
+class Clock(Protocol):
+    """Time, so that tests can own it."""
+
+    def time(self) -> float:
+        """Unix time in seconds."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+        ...
+
+
+class Journal(Protocol):
+    """Where the events of one run are kept."""
+
+    def append(self, event: Event) -> None:
+        """Queue an event; returns at once and keeps the order."""
+        ...
+
+    async def flush(self) -> None:
+        """Return when everything appended so far would survive a crash of the process and of the machine."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalRequest:
+    """A call that waits for permission: the step's instance, the tool, its arguments, and what it may change."""
+
+    step: str
+    tool: str
+    args: Mapping[str, Json]
+    effect: str
+    resources: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a person said about a call."""
+
+    granted: bool
+    reason: str = ""
+
+
+class Human(Protocol):
+    """The person in the loop."""
+
+    async def approve(self, request: ApprovalRequest) -> Decision:
+        """Grant or deny a call."""
+        ...
+
+    async def answer(self, question: str, schema: Mapping[str, Json] | None) -> Json:
+        """Answer a plan's question, with a value of `schema` where one is given."""
+        ...
+
+
+class SubgoalRunner(Protocol):
+    """Plans and runs a subgoal when its step is reached."""
+
+    async def __call__(
+        self, goal: str, inputs: Mapping[str, Json], schema: Mapping[str, Json] | None, step: str
+    ) -> Json:
+        """The subgoal's answer.
+
+        Raises:
+            AgentKitError: It could not be reached; the message says why.
+        """
         ...

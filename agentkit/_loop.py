@@ -1,0 +1,211 @@
+"""The agent's loop: propose, check, execute, reflect, until it is done or a budget is used up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
+
+from agentkit.check import CheckedPlan, CheckReport, check
+from agentkit.errors import ModelError
+from agentkit.events import Event, Executed, PlanChecked, PlanProposed, Reflected, RunStatus
+from agentkit.executor import execute
+from agentkit.journal import history
+from agentkit.limits import LimitReached
+from agentkit.messages import Json
+from agentkit.plan import Plan
+from agentkit.planning import Attempt, Planner, PlanRequest, Proposal, Reflector, Verdict
+from agentkit.protocols import SubgoalRunner
+from agentkit.reflection import reflect
+from agentkit.results import Outcome
+from agentkit.run import NOTHING_YET, Run
+from agentkit.spelling import read_json, write_json, write_python
+
+Recorded = TypeVar("Recorded", PlanProposed, Reflected)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How the loop ended."""
+
+    status: RunStatus
+    output: Json = None
+    error: str = ""
+    plan: Plan | None = None
+
+
+@dataclass(slots=True)
+class Loop:
+    """One run of the loop: its budgets and everything that it has learnt so far.
+
+    Attributes:
+        run: The run: limits, events, model, human.
+        planner: Writes the plans.
+        request: The task, as the planner sees it; `attempts` and `given` are this object's own and grow.
+        reflectors: Judge an execution that is done.
+        inputs: Values of the request's inputs.
+        subgoals: Plans and runs `subgoal` steps.
+        recorded: Events of an interrupted run, to be gone through again without repeating anything.
+    """
+
+    run: Run
+    planner: Planner
+    request: PlanRequest
+    reflectors: Sequence[Reflector] = ()
+    inputs: Mapping[str, Json] = field(default_factory=dict)
+    subgoals: SubgoalRunner | None = None
+    recorded: tuple[Event, ...] = ()
+    attempts: list[Attempt] = field(default_factory=list)
+    given: dict[str, Json] = field(default_factory=dict)
+    number: int = 0
+    turns: int = 0
+    repairs: int = 0
+    replans: int = 0
+    accepted: Plan | None = None
+
+    def __post_init__(self) -> None:
+        self.request = replace(self.request, attempts=self.attempts, given=self.given)
+
+    async def until_done(self) -> Ended:
+        """Go round until the goal is reached, a budget is used up, or nothing more can be tried."""
+        try:
+            while True:
+                ended = await self.turn()
+                if ended is not None:
+                    return ended
+        except LimitReached as limit:
+            return self.stop("stopped", f"stopped: {limit}")
+        except ModelError as error:
+            return self.stop("failed", f"the model failed: {error}")
+
+    async def turn(self) -> Ended | None:
+        """One plan: proposed, checked, run, judged. None means: go on."""
+        self.number += 1
+        proposal = await self.propose()
+        if proposal is None:
+            return self.stop("failed", f"the planner has no further plan; {self.last_problem()}")
+        report = self.check(proposal)
+        if report.checked is None:
+            return self.refused(proposal, report)
+        self.repairs = 0
+        self.accepted = proposal.plan
+        outcome = await self.execute(report.checked)
+        self.given.update({name: value for name, value in outcome.finished.items() if name.isidentifier()})
+        if outcome.status == "stopped":
+            self.attempts.append(Attempt(proposal.plan, proposal.source, report, outcome))
+            return self.stop("stopped", outcome.error)
+        if outcome.status == "done" and not proposal.final:
+            self.attempts.append(Attempt(proposal.plan, proposal.source, report, outcome))
+            return self.next_turn()
+        verdict = await self.reflect(proposal.plan, outcome)
+        self.attempts.append(Attempt(proposal.plan, proposal.source, report, outcome, verdict))
+        if verdict.done:
+            return Ended("done", outcome.value, plan=proposal.plan)
+        return self.next_plan(verdict)
+
+    async def propose(self) -> Proposal | None:
+        """The next plan, from the planner or from the journal of an interrupted run."""
+        recorded = self._recorded(PlanProposed)
+        if recorded is not None:
+            proposal = Proposal(read_json(recorded.plan), recorded.source, recorded.final)
+        else:
+            planned = await self.planner.propose(self.request, self.run)
+            if planned is None:
+                return None
+            proposal = planned
+        source = proposal.source or write_python(proposal.plan, self.request.toolbox)
+        now = self.run.clock.time()
+        self.run.events.emit(
+            PlanProposed(now, self.number, write_json(proposal.plan), source, proposal.final, self.run.within)
+        )
+        return proposal
+
+    def check(self, proposal: Proposal) -> CheckReport:
+        """What the checker says of a plan; recorded as an event."""
+        request = self.request
+        report = check(
+            proposal.plan,
+            request.toolbox,
+            policy=request.policy,
+            limits=request.limits,
+            given=self.given,
+            approver=request.approver,
+            partial=not proposal.final,
+        )
+        self.run.events.emit(
+            PlanChecked(
+                self.run.clock.time(),
+                self.number,
+                report.ok,
+                tuple(str(diagnostic) for diagnostic in report.diagnostics),
+                tuple(diagnostic.code.value for diagnostic in report.diagnostics),
+                report.checked.certificate.to_json() if report.checked else {},
+                self.run.within,
+            )
+        )
+        return report
+
+    async def execute(self, checked: CheckedPlan) -> Outcome:
+        """Run a plan; steps that the journal knows to be finished are not run again."""
+        past = history(self.recorded, self.number) if self.recorded else NOTHING_YET
+        outcome = await execute(
+            checked, inputs=self.inputs, run=self.run, number=self.number, history=past, subgoals=self.subgoals
+        )
+        now = self.run.clock.time()
+        self.run.events.emit(
+            Executed(now, self.number, outcome.status, outcome.value, outcome.error, self.run.within)
+        )
+        return outcome
+
+    async def reflect(self, plan: Plan, outcome: Outcome) -> Verdict:
+        """Whether the goal is reached, from the reflectors or from the journal of an interrupted run."""
+        recorded = self._recorded(Reflected)
+        if recorded is not None and outcome.status == "done":
+            self.run.events.emit(recorded)
+            return Verdict(recorded.done, recorded.reason, recorded.by)
+        return await reflect(self.reflectors, self.request, plan, outcome, self.run, self.number)
+
+    def _recorded(self, kind: type[Recorded]) -> Recorded | None:
+        for event in self.recorded:
+            if isinstance(event, kind) and event.number == self.number and event.within == self.run.within:
+                return event
+        return None
+
+    # budgets
+
+    def refused(self, proposal: Proposal, report: CheckReport) -> Ended | None:
+        """A plan that the checker refused: go on with a repair, if the budget allows."""
+        self.attempts.append(Attempt(proposal.plan, proposal.source, report))
+        self.repairs += 1
+        if self.repairs <= self.request.limits.repairs:
+            return None
+        return self.stop("failed", f"no valid plan after {self.repairs} tries; {self.last_problem()}")
+
+    def last_problem(self) -> str:
+        """What was wrong with the last attempt."""
+        if not self.attempts:
+            return "none was tried"
+        last = self.attempts[-1]
+        if last.outcome is None:
+            return "the last one's problems: " + "; ".join(str(diagnostic) for diagnostic in last.report.errors[:5])
+        return f"the last one ended with: {last.verdict.reason if last.verdict else last.outcome.error}"
+
+    def next_turn(self) -> Ended | None:
+        """One turn of a planner that plans a step at a time is over."""
+        self.turns += 1
+        if self.turns < self.request.limits.turns:
+            return None
+        return self.stop("stopped", f"stopped: {LimitReached('turns', self.request.limits.turns)}")
+
+    def next_plan(self, verdict: Verdict) -> Ended | None:
+        """A plan ran and the goal is not reached: go on with another, if the budget allows."""
+        self.replans += 1
+        if self.replans <= self.request.limits.replans:
+            return None
+        return self.stop("failed", verdict.reason)
+
+    def stop(self, status: RunStatus, reason: str) -> Ended:
+        """The end without the goal: why, and what was done so far."""
+        done = [name for attempt in self.attempts if attempt.outcome for name in attempt.outcome.finished]
+        so_far = f"; done so far: {', '.join(done[:20])}" if done else ""
+        return Ended(status, None, f"{reason}{so_far}", self.accepted)

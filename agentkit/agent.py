@@ -1,0 +1,336 @@
+"""The agent: tools, a planner, a model and rules, tied into one loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any, ClassVar
+
+from agentkit._loop import Ended, Loop
+from agentkit.check import CheckReport, check
+from agentkit.errors import AgentKitError, DefinitionError, JournalError
+from agentkit.events import Event, RunFinished, RunStarted
+from agentkit.journal import JournalStore, settle, used
+from agentkit.limits import Limits, Meter
+from agentkit.messages import Json, Message, Usage
+from agentkit.models import resolve_model
+from agentkit.plan import JsonSchema
+from agentkit.planners.plan_execute import PlanAndExecute
+from agentkit.planning import Example, IntentClassifier, Planner, PlanRequest, Reflector
+from agentkit.policy import Policy
+from agentkit.protocols import Clock, Human, Model
+from agentkit.results import RunResult
+from agentkit.run import Run, new_run_id
+from agentkit.streaming import RunStream
+from agentkit.toolbox import Tool, Toolbox, tools_of
+from agentkit.types import to_schema, type_of_value, widen
+
+Listener = Callable[[Event], None]
+
+
+class Agent:
+    """An agent: give it a task, it plans, checks the plan, runs it, and answers.
+
+    Define one by the constructor, or by subclassing with class attributes and `@tool` methods; an argument of the
+    constructor goes before a class attribute of the same name. An agent is a definition: it keeps no state of a run, so
+    one agent can serve many runs at once.
+
+    Args:
+        model: A model id such as ``openai:gpt-5``, ``anthropic:…``, ``local:qwen2.5-coder-1.5b``,
+            ``http://host:port/v1#name``, or a `Model`. None for planners that need none.
+        instructions: What the agent is for, in words that the planner reads.
+        tools: Tools, toolboxes or both, besides the agent's own `@tool` methods.
+        planner: How tasks become plans; plan-and-execute by default.
+        policy: Which calls need approval, and which are forbidden. By default writes ask.
+        limits: What a run may use.
+        examples: Tasks with good plans, for the planner's prompt.
+        intent: Declines requests that are not this agent's, before anything is planned.
+        reflectors: Judge a plan that ran to its end; all must agree that the goal is reached.
+        human: Who approves and answers; without one, a call that needs approval is refused by the checker.
+        name: The agent's name, for events and the journal; the class's name by default.
+        description: One sentence for people and for other agents.
+
+    Raises:
+        DefinitionError: The definition contradicts itself; the message says where.
+    """
+
+    name: str = ""
+    description: str = ""
+    model: str | Model | None = None
+    instructions: str = ""
+    tools: ClassVar[Sequence[Tool | Toolbox]] = ()
+    planner: Planner | None = None
+    policy: Policy = Policy()
+    limits: Limits = Limits()
+    examples: Sequence[Example] = ()
+    intent: IntentClassifier | None = None
+    reflectors: Sequence[Reflector] = ()
+    human: Human | None = None
+
+    def __init__(
+        self,
+        model: str | Model | None = None,
+        instructions: str | None = None,
+        *,
+        tools: Iterable[Tool | Toolbox] = (),
+        planner: Planner | None = None,
+        policy: Policy | None = None,
+        limits: Limits | None = None,
+        examples: Sequence[Example] | None = None,
+        intent: IntentClassifier | None = None,
+        reflectors: Sequence[Reflector] | None = None,
+        human: Human | None = None,
+        name: str | None = None,
+        description: str | None = None,
+    ) -> None:
+        given: dict[str, Any] = {
+            "model": model,
+            "instructions": instructions,
+            "planner": planner,
+            "policy": policy,
+            "limits": limits,
+            "examples": examples,
+            "intent": intent,
+            "reflectors": reflectors,
+            "human": human,
+            "name": name,
+            "description": description,
+        }
+        for attribute, value in given.items():
+            if value is not None:
+                setattr(self, attribute, value)
+        self.name = self.name or type(self).__name__
+        self.toolbox = Toolbox(*tools_of(self), *type(self).tools, *tools)
+        self._model = None if self.model is None else resolve_model(self.model)
+        self.planner = self.planner or PlanAndExecute()
+
+    async def run(
+        self,
+        task: str,
+        *,
+        inputs: Mapping[str, Json] | None = None,
+        input_schemas: Mapping[str, JsonSchema] | None = None,
+        deps: Any = None,
+        message_history: Sequence[Message] = (),
+        limits: Limits | None = None,
+        human: Human | None = None,
+        journal: JournalStore | None = None,
+        listeners: Sequence[Listener] = (),
+        dry_run: bool = False,
+        clock: Clock | None = None,
+        run_id: str | None = None,
+    ) -> RunResult:
+        """Do a task.
+
+        Args:
+            task: What is asked, in words.
+            inputs: Named values that plans may refer to.
+            input_schemas: Their JSON Schemas; derived from the values where absent.
+            deps: Whatever the tools need; they find it in `RunContext.deps`.
+            message_history: The conversation before this task.
+            limits: What this run may use, instead of the agent's own limits.
+            human: Who approves and answers, instead of the agent's own.
+            journal: Where to keep the run, so that it can be resumed after a crash.
+            listeners: Called with every event as it happens.
+            dry_run: Execute reads, only show writes.
+            clock: Time, for tests.
+            run_id: The run's name; a new one by default.
+
+        Returns:
+            The result. Refused plans, failed tools, denied approvals and used-up limits are results, not exceptions.
+
+        Raises:
+            DefinitionError: An input does not fit its schema, or the definition lacks something that the task needs.
+            JournalError: The journal cannot be written.
+        """
+        run_id = run_id or new_run_id()
+        run = self._new_run(run_id, deps, limits, human, journal, tuple(listeners), dry_run, clock)
+        request = self._request(task, run, inputs or {}, input_schemas or {}, tuple(message_history))
+        run.events.emit(RunStarted(run.clock.time(), run_id, self.name, task, dict(inputs or {}), self.toolbox.fingerprint))
+        return await self._drive(run, request, inputs or {}, ())
+
+    def run_sync(self, task: str, **options: Any) -> RunResult:
+        """`run`, for code that is not async. Takes the same arguments."""
+        return asyncio.run(self.run(task, **options))
+
+    @asynccontextmanager
+    async def run_stream(self, task: str, **options: Any) -> AsyncIterator[RunStream]:
+        """`run`, with the events as they happen::
+
+            async with agent.run_stream("…") as stream:
+                async for event in stream:
+                    ...
+            print(stream.result.output)
+
+        Takes the same arguments as `run`. Leaving the block early cancels the run.
+        """
+        stream = RunStream()
+        listeners = (*options.pop("listeners", ()), stream.put)
+        async with asyncio.TaskGroup() as group:
+            task_of_run = group.create_task(stream.fill(self.run(task, listeners=listeners, **options)))
+            try:
+                yield stream
+                await stream.drain()
+            finally:
+                task_of_run.cancel()
+
+    async def plan(self, task: str, *, limits: Limits | None = None, listeners: Sequence[Listener] = ()) -> CheckReport:
+        """Write and check a plan, repairs included, without running anything."""
+        run = self._new_run(new_run_id(), None, limits, None, None, tuple(listeners), False, None)
+        loop = Loop(run, self._planner(), self._request(task, run, {}, {}, ()))
+        while True:
+            loop.number += 1
+            proposal = await loop.propose()
+            if proposal is None:
+                raise AgentKitError(f"the planner has no further plan; {loop.last_problem()}")
+            report = loop.check(proposal)
+            if report.ok or loop.refused(proposal, report) is not None:
+                return report
+
+    async def resume(
+        self,
+        run_id: str,
+        journal: JournalStore,
+        *,
+        deps: Any = None,
+        human: Human | None = None,
+        listeners: Sequence[Listener] = (),
+        limits: Limits | None = None,
+        decisions: Mapping[str, Json] | None = None,
+    ) -> RunResult:
+        """Go on with a run that was interrupted.
+
+        Finished steps are not run again. A write that had started and has no result is in doubt: it is repeated under
+        its idempotency key if its tool takes one; otherwise the step fails and says so, unless `decisions` settles it.
+
+        Args:
+            run_id: The run.
+            journal: The journal that holds it.
+            deps: Whatever the tools need.
+            human: Who approves and answers.
+            listeners: Called with every event as it happens.
+            limits: What the run may use, what it used before included.
+            decisions: For steps in doubt: the value that the step has had, or `RETRY` to run it again.
+
+        Raises:
+            JournalError: No such run, it is already done, or another process is running it.
+        """
+        recorded = journal.events(run_id)
+        started = recorded[0]
+        if not isinstance(started, RunStarted):
+            raise JournalError(f"the run {run_id!r} has no beginning in the journal")
+        ends = [event.status for event in recorded if isinstance(event, RunFinished)]
+        if ends and ends[-1] in ("done", "declined"):
+            raise JournalError(f"the run {run_id!r} is {ends[-1]}; there is nothing to resume")
+        recorded = settle(recorded, decisions or {})
+        run = self._new_run(run_id, deps, limits, human, journal, tuple(listeners), False, None, used(recorded))
+        request = self._request(started.task, run, started.inputs, {}, ())
+        return await self._drive(run, request, started.inputs, recorded)
+
+    # the one path that every way of running takes
+
+    async def _drive(
+        self, run: Run, request: PlanRequest, inputs: Mapping[str, Json], recorded: tuple[Event, ...]
+    ) -> RunResult:
+        """Run the loop to its end and record how it ended."""
+        ended = await self._declined(run, request)
+        if ended is None:
+            loop = Loop(
+                run,
+                self._planner(),
+                request,
+                self.reflectors,
+                inputs,
+                subgoals=_Subgoals(self, run, request, recorded),
+                recorded=recorded,
+            )
+            ended = await loop.until_done()
+        usage = run.meter.usage
+        run.events.emit(RunFinished(run.clock.time(), ended.status, ended.output, ended.error, usage))
+        if run.journal is not None:
+            await run.journal.flush()
+        return RunResult(ended.output, ended.status, ended.error, ended.plan, usage, run.events.snapshot(), run.id)
+
+    async def _declined(self, run: Run, request: PlanRequest) -> Ended | None:
+        if self.intent is None:
+            return None
+        intent = await self.intent.classify(request, run)
+        return None if intent.in_scope else Ended("declined", intent.reply)
+
+    def _planner(self) -> Planner:
+        assert self.planner is not None, "the constructor sets a planner"
+        return self.planner
+
+    def _new_run(
+        self,
+        run_id: str,
+        deps: Any,
+        limits: Limits | None,
+        human: Human | None,
+        journal: JournalStore | None,
+        listeners: tuple[Listener, ...],
+        dry_run: bool,
+        clock: Clock | None,
+        usage: Usage | None = None,
+    ) -> Run:
+        limits = limits or self.limits
+        return Run(
+            id=run_id,
+            limits=limits,
+            model=self._model,
+            human=human or self.human,
+            journal=None if journal is None else journal.run(run_id),
+            deps=deps,
+            clock=clock,
+            dry_run=dry_run,
+            listeners=listeners,
+            meter=Meter(limits, usage=usage),
+        )
+
+    def _request(
+        self,
+        task: str,
+        run: Run,
+        inputs: Mapping[str, Json],
+        schemas: Mapping[str, JsonSchema],
+        message_history: tuple[Message, ...],
+    ) -> PlanRequest:
+        unknown = [name for name in schemas if name not in inputs]
+        if unknown:
+            raise DefinitionError(f"input_schemas names {unknown[0]!r}, which is not among the inputs")
+        return PlanRequest(
+            task,
+            self.toolbox,
+            instructions=self.instructions,
+            inputs={name: schemas.get(name) or to_schema(widen(type_of_value(value))) for name, value in inputs.items()},
+            history=message_history,
+            examples=tuple(self.examples),
+            policy=self.policy,
+            limits=run.limits,
+            approver=run.human is not None,
+        )
+
+
+class _Subgoals:
+    """Plans and runs a subgoal with the agent's own planner, inside the parent run's budgets."""
+
+    def __init__(self, agent: Agent, run: Run, request: PlanRequest, recorded: tuple[Event, ...]) -> None:
+        self._agent = agent
+        self._run = run
+        self._request = request
+        self._recorded = recorded
+
+    async def __call__(
+        self, goal: str, inputs: Mapping[str, Json], schema: Mapping[str, Json] | None, step: str
+    ) -> Json:
+        schemas = {name: to_schema(widen(type_of_value(value))) for name, value in inputs.items()}
+        request = replace(self._request, task=goal, inputs=schemas)
+        child = self._run.child(step)
+        runner = _Subgoals(self._agent, child, request, self._recorded)
+        loop = Loop(child, self._agent._planner(), request, inputs=inputs, subgoals=runner, recorded=self._recorded)
+        ended = await loop.until_done()
+        if ended.status != "done":
+            raise AgentKitError(f"the subgoal {goal!r} was not reached: {ended.error}")
+        return ended.output

@@ -1,0 +1,194 @@
+"""Calls of a model inside a run: counted, recorded, retried within the run's budgets."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from agentkit.errors import ModelError, ModelOutputError, ModelUnavailableError
+from agentkit.events import EventLog, ModelCalled
+from agentkit.limits import Limits, Meter
+from agentkit.messages import (
+    Json,
+    JsonOutput,
+    Message,
+    ModelRequest,
+    ModelResponse,
+    TextDelta,
+    Usage,
+    assistant,
+    user,
+)
+from agentkit.protocols import Clock, Model
+
+Parsed = TypeVar("Parsed")
+
+LONGEST_WAIT = 60.0
+"""Seconds between two attempts at most, unless the provider asks for more."""
+
+
+class ModelCaller:
+    """A model as a run uses it. Two retry budgets live here: transport, and malformed output."""
+
+    __slots__ = ("_clock", "_events", "_limits", "_meter", "model")
+
+    def __init__(self, model: Model, *, events: EventLog, meter: Meter, limits: Limits, clock: Clock) -> None:
+        self.model = model
+        self._events = events
+        self._meter = meter
+        self._limits = limits
+        self._clock = clock
+
+    async def request(self, request: ModelRequest, *, purpose: str) -> ModelResponse:
+        """One answer of the model; transport failures are retried.
+
+        Raises:
+            ModelError: The provider failed for good.
+            LimitReached: No model calls, tokens or money are left.
+        """
+        retrying = None
+        attempt = 1
+        while True:
+            try:
+                return await self._once(request, purpose)
+            except ModelUnavailableError as error:
+                if attempt > self._limits.transport_retries:
+                    raise
+                retrying = retrying or _backoff()
+                await self._clock.sleep(max(retrying(attempt), error.retry_after or 0.0))
+                attempt += 1
+
+    async def _once(self, request: ModelRequest, purpose: str) -> ModelResponse:
+        self._meter.start_model_call()
+        started = self._clock.time()
+        try:
+            response = await self.model.request(request)
+        except ModelError as error:
+            self._record(request, purpose, started, error=str(error))
+            raise
+        self._meter.add(response.usage)
+        self._record(request, purpose, started, response=response)
+        return response
+
+    async def stream(self, request: ModelRequest, *, purpose: str) -> AsyncIterator[TextDelta | ModelResponse]:
+        """One answer piece by piece; never retried, since pieces have been seen. Closing it stops the model."""
+        self._meter.start_model_call()
+        started = self._clock.time()
+        stream = self.model.stream(request)
+        ended = False
+        try:
+            async for piece in stream:
+                if isinstance(piece, ModelResponse):
+                    ended = True
+                    self._meter.add(piece.usage)
+                    self._record(request, purpose, started, response=piece)
+                yield piece
+        except ModelError as error:
+            ended = True
+            self._record(request, purpose, started, error=str(error))
+            raise
+        finally:
+            close = getattr(stream, "aclose", None)
+            if close is not None:
+                await close()
+            if not ended:
+                self._record(request, purpose, started, error="stopped by the caller")
+
+    async def parsed(
+        self, request: ModelRequest, parse: Callable[[str], Parsed], *, purpose: str
+    ) -> Parsed:
+        """An answer that `parse` accepts; a malformed one goes back to the model with the reason.
+
+        Args:
+            request: What to ask.
+            parse: Turns the text into a value, or raises `ModelOutputError` saying what is wrong.
+            purpose: Who asks, for the events.
+
+        Raises:
+            ModelOutputError: Every attempt was malformed; the last reply is in the message.
+        """
+        attempt = request
+        for left in range(self._limits.output_retries, -1, -1):
+            response = await self.request(attempt, purpose=purpose)
+            try:
+                return parse(response.text)
+            except ModelOutputError as error:
+                if not left:
+                    raise ModelOutputError(f"{error}; the reply was {_short(response.text)!r}", model=response.model) from error
+                complaint = user(f"That reply cannot be used: {error}. Answer again, with nothing else.")
+                attempt = replace(request, messages=(*request.messages, assistant(response.text), complaint))
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+    async def text(self, messages: tuple[Message, ...], *, purpose: str, **options: Any) -> str:
+        """A text that is not empty."""
+
+        def parse(text: str) -> str:
+            if not text.strip():
+                raise ModelOutputError("the reply is empty", model=self.model.name)
+            return text.strip()
+
+        return await self.parsed(ModelRequest(messages, **options), parse, purpose=purpose)
+
+    async def json(self, messages: tuple[Message, ...], schema: dict[str, Json], *, purpose: str, **options: Any) -> Json:
+        """A JSON value of `schema`, enforced by the provider where it can and validated here in any case."""
+        from jsonschema import Draft202012Validator
+
+        validator = Draft202012Validator(schema)
+
+        def parse(text: str) -> Json:
+            try:
+                value = json.loads(text)
+            except json.JSONDecodeError as error:
+                raise ModelOutputError(f"the reply is not JSON ({error})", model=self.model.name) from error
+            problems = [f"{'.'.join(map(str, e.path)) or 'value'}: {e.message}" for e in validator.iter_errors(value)]
+            if problems:
+                raise ModelOutputError("; ".join(problems[:5]), model=self.model.name)
+            return value
+
+        output = JsonOutput(schema) if self.model.profile.json_schema else None
+        if output is None:
+            ask = user(f"Answer with one JSON value of this JSON Schema and nothing else:\n{json.dumps(schema)}")
+            messages = (*messages, ask)
+        return await self.parsed(ModelRequest(messages, output=output, **options), parse, purpose=purpose)
+
+    def _record(
+        self,
+        request: ModelRequest,
+        purpose: str,
+        started: float,
+        *,
+        response: ModelResponse | None = None,
+        error: str = "",
+    ) -> None:
+        now = self._clock.time()
+        prompt = tuple({"role": message.role, "content": message.content} for message in request.messages)
+        if request.prefix:
+            prompt = (*prompt, {"role": "assistant", "content": request.prefix})
+        called = ModelCalled(now, purpose, self.model.name, prompt, error=error, seconds=now - started)
+        if response is None:
+            self._meter.add(Usage(model_calls=1))
+        else:
+            called = replace(
+                called, reply=response.text, usage=response.usage, seconds=response.seconds or called.seconds, ttft=response.ttft
+            )
+        self._events.emit(called)
+
+
+def _backoff() -> Callable[[int], float]:
+    """Exponential waits with jitter, in seconds, by attempt."""
+    from tenacity import RetryCallState, Retrying, wait_exponential_jitter
+
+    wait = wait_exponential_jitter(initial=0.5, max=LONGEST_WAIT)
+
+    def seconds(attempt: int) -> float:
+        state = RetryCallState(Retrying(), fn=None, args=(), kwargs={})
+        state.attempt_number = attempt
+        return wait(state)
+
+    return seconds
+
+
+def _short(text: str, most: int = 200) -> str:
+    return text if len(text) <= most else f"{text[:most]}…"

@@ -1,0 +1,250 @@
+"""Everything that happens in a run, as one stream of typed events.
+
+The journal, the trace, the command line's progress, the metrics and resume after a crash all read this stream.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal, TypeAlias
+
+from agentkit.errors import JournalError
+from agentkit.messages import Json, Usage
+
+Status: TypeAlias = Literal["done", "failed", "skipped", "cancelled", "denied"]
+"""How a step ended: exactly one of these."""
+
+RunStatus: TypeAlias = Literal["done", "failed", "stopped", "declined"]
+"""How a run ended. ``stopped``: a limit was used up; ``declined``: the task is not this agent's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened, `at` Unix seconds."""
+
+    kind: ClassVar[str] = "event"
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class RunStarted(Event):
+    """A run began."""
+
+    kind: ClassVar[str] = "run_started"
+    run_id: str
+    agent: str
+    task: str
+    inputs: Mapping[str, Json] = field(default_factory=dict)
+    toolbox: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PlanProposed(Event):
+    """A planner wrote a plan. `number` counts the plans of a run from 1; `plan` is its JSON spelling.
+
+    A plan that is not `final` is one turn of a longer run. `within` names the subgoal step that the plan is for.
+    """
+
+    kind: ClassVar[str] = "plan_proposed"
+    number: int
+    plan: Mapping[str, Json]
+    source: str = ""
+    final: bool = True
+    within: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PlanChecked(Event):
+    """The checker judged plan `number`. Diagnostics are as text; `accepted` plans may run."""
+
+    kind: ClassVar[str] = "plan_checked"
+    number: int
+    accepted: bool
+    diagnostics: tuple[str, ...] = ()
+    codes: tuple[str, ...] = ()
+    certificate: Mapping[str, Json] = field(default_factory=dict)
+    within: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StepStarted(Event):
+    """A step began. `step` is its instance: its id, with iteration indexes such as ``price[3]``."""
+
+    kind: ClassVar[str] = "step_started"
+    step: str
+    plan: int
+    action: str
+    effect: str = "pure"
+    args: Json = None
+    idempotency_key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StepRetried(Event):
+    """An attempt failed and another follows after `delay` seconds. `attempt` counts from 1."""
+
+    kind: ClassVar[str] = "step_retried"
+    step: str
+    plan: int
+    attempt: int
+    error: str
+    delay: float
+
+
+@dataclass(frozen=True, slots=True)
+class StepFinished(Event):
+    """A step ended, in exactly one status, with its value (done) or the reason (anything else)."""
+
+    kind: ClassVar[str] = "step_finished"
+    step: str
+    plan: int
+    status: Status
+    value: Json = None
+    error: str = ""
+    seconds: float = 0.0
+    replayed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalAsked(Event):
+    """A call waits for a person's permission."""
+
+    kind: ClassVar[str] = "approval_asked"
+    step: str
+    plan: int
+    tool: str
+    args: Mapping[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalGiven(Event):
+    """A person decided about a call."""
+
+    kind: ClassVar[str] = "approval_given"
+    step: str
+    plan: int
+    granted: bool
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCalled(Event):
+    """A model call ended, well or badly. `purpose` says who asked: ``plan``, ``repair``, ``generate``, …"""
+
+    kind: ClassVar[str] = "model_called"
+    purpose: str
+    model: str
+    prompt: tuple[Mapping[str, Json], ...] = ()
+    reply: str = ""
+    error: str = ""
+    usage: Usage = field(default_factory=Usage)
+    seconds: float = 0.0
+    ttft: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlanLine(Event):
+    """A line of a plan was written and accepted, while the plan is still being written."""
+
+    kind: ClassVar[str] = "plan_line"
+    number: int
+    text: str
+    within: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Executed(Event):
+    """Plan `number` was executed to its end."""
+
+    kind: ClassVar[str] = "executed"
+    number: int
+    status: RunStatus
+    value: Json = None
+    error: str = ""
+    within: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reflected(Event):
+    """An outcome was judged."""
+
+    kind: ClassVar[str] = "reflected"
+    number: int
+    done: bool
+    reason: str = ""
+    by: str = ""
+    within: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RunFinished(Event):
+    """A run ended with its output, or the reason why there is none."""
+
+    kind: ClassVar[str] = "run_finished"
+    status: RunStatus
+    output: Json = None
+    error: str = ""
+    usage: Usage = field(default_factory=Usage)
+
+
+EVENTS: Mapping[str, type[Event]] = {cls.kind: cls for cls in Event.__subclasses__()}
+"""Every event type by its kind, the name it has in a journal."""
+
+
+def to_json(event: Event) -> dict[str, Json]:
+    """An event as a JSON object, with its kind."""
+    row: dict[str, Any] = {"kind": event.kind}
+    for name in event.__dataclass_fields__:
+        value = getattr(event, name)
+        row[name] = dataclasses.asdict(value) if isinstance(value, Usage) else value
+    return row
+
+
+def from_json(row: Mapping[str, Json]) -> Event:
+    """The event that `to_json` wrote.
+
+    Raises:
+        JournalError: The kind or a field is not known to this version.
+    """
+    fields = dict(row)
+    kind = fields.pop("kind", None)
+    cls = EVENTS.get(kind) if isinstance(kind, str) else None
+    if cls is None:
+        raise JournalError(f"unknown event kind {kind!r}; the journal was written by another version of agentkit")
+    if isinstance(fields.get("usage"), Mapping):
+        fields["usage"] = Usage(**fields["usage"])
+    for name in ("diagnostics", "codes", "prompt"):
+        if isinstance(fields.get(name), list):
+            fields[name] = tuple(fields[name])
+    try:
+        return cls(**fields)
+    except TypeError as error:
+        raise JournalError(f"event {kind!r} does not have the fields of this version: {error}") from error
+
+
+class EventLog:
+    """The append-only stream of one run: remembers every event and hands each to its listeners, in order."""
+
+    __slots__ = ("_events", "_listeners")
+
+    def __init__(self, *listeners: Callable[[Event], None]) -> None:
+        self._events: list[Event] = []
+        self._listeners = listeners
+
+    def emit(self, event: Event) -> None:
+        """Append `event` and tell the listeners."""
+        self._events.append(event)
+        for listener in self._listeners:
+            listener(event)
+
+    def __iter__(self) -> Iterator[Event]:
+        return iter(self._events)
+
+    def __len__(self) -> int:
+        return len(self._events)
+
+    def snapshot(self) -> tuple[Event, ...]:
+        """All events so far."""
+        return tuple(self._events)

@@ -1,0 +1,368 @@
+"""The journal: the event stream of every run in one SQLite file, made durable in groups.
+
+A write tool's start is durable before the tool runs, and its result before anything depends on it: the executor awaits
+`flush` there. Everything else rides along: a thread commits what has gathered, at the next flush or soon after.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from agentkit.errors import JournalError
+from agentkit.events import (
+    ApprovalGiven,
+    Event,
+    Executed,
+    ModelCalled,
+    Reflected,
+    RunFinished,
+    RunStarted,
+    StepFinished,
+    StepStarted,
+    from_json,
+    to_json,
+)
+from agentkit.messages import Json, Usage
+from agentkit.run import History
+
+VERSION = 1
+"""The schema's version, kept in SQLite's ``user_version``."""
+
+GATHER = 0.02
+"""Seconds that events gather before they are committed, unless somebody waits for them."""
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS runs (
+    run_id TEXT PRIMARY KEY, agent TEXT NOT NULL, task TEXT NOT NULL, started REAL NOT NULL,
+    finished REAL, status TEXT NOT NULL, owner TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS events (
+    run_id TEXT NOT NULL, number INTEGER NOT NULL, event TEXT NOT NULL, PRIMARY KEY (run_id, number)
+) WITHOUT ROWID;
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """A run as the journal lists it. `status` is ``running`` or ``interrupted`` until it has finished.
+
+    Attributes:
+        run_id: The run's name.
+        agent: The agent's name.
+        task: What was asked.
+        started: Unix seconds.
+        finished: Unix seconds, None if it has not finished.
+        status: ``done``, ``failed``, ``stopped``, ``declined``, ``running`` or ``interrupted``.
+    """
+
+    run_id: str
+    agent: str
+    task: str
+    started: float
+    finished: float | None
+    status: str
+
+
+class JournalStore:
+    """A journal file. Several processes may use one file; one process at a time may write a run."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self._writer: _Writer | None = None
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with self._connect() as db:
+                version = db.execute("PRAGMA user_version").fetchone()[0]
+                if version not in (0, VERSION):
+                    raise JournalError(
+                        f"the journal {str(self.path)!r} has version {version}, this agentkit writes {VERSION}; "
+                        "use another file, or the agentkit that wrote it"
+                    )
+                db.executescript(_SCHEMA)
+                db.execute(f"PRAGMA user_version = {VERSION}")
+        except (sqlite3.Error, OSError) as error:
+            raise JournalError(f"cannot open the journal {str(self.path)!r}: {error}") from error
+
+    @contextmanager
+    def _connect(self) -> Iterator[sqlite3.Connection]:
+        with closing(_open(self.path)) as db, db:
+            yield db
+
+    def run(self, run_id: str) -> RunJournal:
+        """The journal of one run, to be handed to `Run`. Continues where the run's events end.
+
+        Raises:
+            JournalError: Another living process writes this run.
+        """
+        with self._connect() as db:
+            row = db.execute("SELECT status, owner FROM runs WHERE run_id = ?", (run_id,)).fetchone()
+            if row is not None:
+                if row[0] == "running" and _alive(row[1]):
+                    raise JournalError(f"the run {run_id!r} is being written by another process ({row[1]})")
+                db.execute("UPDATE runs SET owner = ?, status = 'running' WHERE run_id = ?", (_owner(), run_id))
+            last = db.execute("SELECT max(number) FROM events WHERE run_id = ?", (run_id,)).fetchone()[0]
+        if self._writer is None:
+            self._writer = _Writer(self.path)
+        return RunJournal(self._writer, run_id, 0 if last is None else last + 1)
+
+    def runs(self) -> list[RunRow]:
+        """Every run, newest first."""
+        with self._connect() as db:
+            rows = db.execute(
+                "SELECT run_id, agent, task, started, finished, status, owner FROM runs ORDER BY started DESC, run_id DESC"
+            ).fetchall()
+        return [
+            RunRow(*row[:5], "interrupted" if row[5] == "running" and not _alive(row[6], myself=True) else row[5])
+            for row in rows
+        ]
+
+    def events(self, run_id: str) -> tuple[Event, ...]:
+        """The events of a run, oldest first.
+
+        Raises:
+            JournalError: There is no such run; the message names the latest ones.
+        """
+        with self._connect() as db:
+            rows = db.execute("SELECT event FROM events WHERE run_id = ? ORDER BY number", (run_id,)).fetchall()
+        if not rows:
+            latest = ", ".join(row.run_id for row in self.runs()[:3])
+            raise JournalError(
+                f"the journal {str(self.path)!r} has no run {run_id!r}"
+                + (f"; the latest are {latest}" if latest else "; it is empty")
+            )
+        return tuple(from_json(json.loads(row[0])) for row in rows)
+
+    def close(self) -> None:
+        """Commit everything and stop the writing thread."""
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+
+
+class RunJournal:
+    """The journal of one run: the `Journal` port over a store's writer."""
+
+    __slots__ = ("_number", "_run_id", "_writer")
+
+    def __init__(self, writer: _Writer, run_id: str, number: int) -> None:
+        self._writer = writer
+        self._run_id = run_id
+        self._number = number
+
+    def append(self, event: Event) -> None:
+        """Queue an event.
+
+        Raises:
+            JournalError: An earlier event could not be written.
+        """
+        self._writer.put(self._run_id, self._number, event)
+        self._number += 1
+
+    async def flush(self) -> None:
+        """Return when everything appended so far is on disk.
+
+        Raises:
+            JournalError: It could not be written.
+        """
+        await self._writer.flush()
+
+
+class _Writer:
+    """The thread that writes: one transaction for everything that has gathered (group commit)."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._wake = threading.Condition()
+        self._rows: list[tuple[str, int, Event]] = []
+        self._waiters: list[tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]] = []
+        self._closing = False
+        self._broken: str | None = None
+        self._thread = threading.Thread(target=self._work, name="agentkit-journal", daemon=True)
+        self._thread.start()
+
+    def put(self, run_id: str, number: int, event: Event) -> None:
+        if self._broken is not None:
+            raise JournalError(self._broken)
+        with self._wake:
+            self._rows.append((run_id, number, event))
+            if len(self._rows) == 1:
+                self._wake.notify()
+
+    async def flush(self) -> None:
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[None] = loop.create_future()
+        with self._wake:
+            if self._broken is not None:
+                raise JournalError(self._broken)
+            self._waiters.append((loop, future))
+            self._wake.notify()
+        await future
+
+    def close(self) -> None:
+        with self._wake:
+            self._closing = True
+            self._wake.notify()
+        self._thread.join()
+
+    def _work(self) -> None:
+        with closing(_open(self._path)) as db:
+            while True:
+                with self._wake:
+                    self._wake.wait_for(lambda: self._rows or self._waiters or self._closing)
+                    if not self._waiters and not self._closing:
+                        self._wake.wait_for(lambda: self._waiters or self._closing, timeout=GATHER)
+                    rows, self._rows = self._rows, []
+                    waiters, self._waiters = self._waiters, []
+                    closing_now = self._closing
+                self._commit(db, rows)
+                self._answer(waiters)
+                if closing_now and not self._rows:
+                    return
+
+    def _commit(self, db: sqlite3.Connection, rows: list[tuple[str, int, Event]]) -> None:
+        if self._broken is not None or not rows:
+            return
+        try:
+            encoded = [(run_id, number, _encode(event)) for run_id, number, event in rows]
+            with db:
+                db.executemany("INSERT INTO events VALUES (?, ?, ?)", encoded)
+                for run_id, _, event in rows:
+                    _index(db, run_id, event)
+        except (sqlite3.Error, TypeError, ValueError) as error:
+            self._broken = f"cannot write the journal {str(self._path)!r}: {error}"
+
+    def _answer(self, waiters: list[tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]]) -> None:
+        for loop, future in waiters:
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(_settle, future, self._broken)
+
+
+def _settle(future: asyncio.Future[None], problem: str | None) -> None:
+    if future.done():
+        return
+    if problem is None:
+        future.set_result(None)
+    else:
+        future.set_exception(JournalError(problem))
+
+
+def _encode(event: Event) -> str:
+    return json.dumps(to_json(event), separators=(",", ":"), allow_nan=False)
+
+
+def _index(db: sqlite3.Connection, run_id: str, event: Event) -> None:
+    """Keep the table of runs in step with the events that begin and end one."""
+    if isinstance(event, RunStarted):
+        db.execute(
+            "INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, NULL, 'running', ?)",
+            (run_id, event.agent, event.task, event.at, _owner()),
+        )
+    elif isinstance(event, RunFinished):
+        db.execute("UPDATE runs SET finished = ?, status = ? WHERE run_id = ?", (event.at, event.status, run_id))
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    db = sqlite3.connect(path, timeout=30.0)
+    db.execute("PRAGMA journal_mode = WAL")
+    db.execute("PRAGMA synchronous = FULL")
+    return db
+
+
+def _owner() -> str:
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def _alive(owner: str, *, myself: bool = False) -> bool:
+    """Whether the process that owns a run may still live; another machine's is taken to."""
+    host, _, pid = owner.rpartition(":")
+    if host != socket.gethostname():
+        return True
+    if int(pid) == os.getpid():
+        return myself
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def history(events: Iterable[Event], number: int) -> History:
+    """What the journal says of the steps of plan `number`.
+
+    Steps that were cancelled, by a crash, a deadline or the user, count as not finished: they run again, except writes
+    that had started, which are in doubt. Skipped steps are decided anew.
+    """
+    finished: dict[str, StepFinished] = {}
+    started: dict[str, StepStarted] = {}
+    approved: dict[str, bool] = {}
+    for event in events:
+        if getattr(event, "plan", None) != number:
+            continue
+        if isinstance(event, StepStarted) and event.effect == "write":
+            started[event.step] = event
+            finished.pop(event.step, None)
+        elif isinstance(event, StepFinished) and event.status not in ("cancelled", "skipped"):
+            finished[event.step] = event
+            started.pop(event.step, None)
+        elif isinstance(event, ApprovalGiven):
+            approved[event.step] = event.granted
+    return History(finished, started, approved)
+
+
+RETRY = object()
+"""A decision about a step in doubt: run it again."""
+
+
+def settle(events: tuple[Event, ...], decisions: Mapping[str, Json]) -> tuple[Event, ...]:
+    """The events with a person's decisions about steps of the last plan put in their place.
+
+    Args:
+        events: The events of an interrupted run.
+        decisions: By step instance, the value that the step has had, or `RETRY`.
+
+    Raises:
+        JournalError: A decision names a step that the last plan did not start.
+    """
+    if not decisions:
+        return events
+    number = max((event.plan for event in events if isinstance(event, StepStarted)), default=0)
+    begun = {event.step: event for event in events if isinstance(event, StepStarted) and event.plan == number}
+    unknown = [name for name in decisions if name not in begun]
+    if unknown:
+        raise JournalError(
+            f"no step {unknown[0]!r} was started by plan {number}; it started: {', '.join(begun) or 'none'}"
+        )
+
+    def keep(event: Event) -> bool:
+        if isinstance(event, StepStarted | StepFinished):
+            return event.plan != number or event.step not in decisions
+        return not isinstance(event, Executed | Reflected) or event.number != number
+
+    settled = [
+        StepFinished(begun[name].at, name, number, "done", value)
+        for name, value in decisions.items()
+        if value is not RETRY
+    ]
+    return (*(event for event in events if keep(event)), *settled)
+
+
+def used(events: Iterable[Event]) -> Usage:
+    """What an interrupted run has used so far."""
+    total = Usage()
+    for event in events:
+        if isinstance(event, ModelCalled):
+            total = total + event.usage
+        elif isinstance(event, StepStarted) and event.effect in ("pure", "read", "write"):
+            total = total + Usage(tool_calls=1)
+    return total

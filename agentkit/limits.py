@@ -1,0 +1,102 @@
+"""What a run may use at most, and the meter that counts what it has used."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from agentkit.errors import AgentKitError
+from agentkit.messages import Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds of one run. None means unbounded. Running out ends the run with an answer that says so.
+
+    Five of them are retry budgets, and they never mix: `transport_retries` (network, rate limits), `output_retries`
+    (malformed model output), `repairs` (a plan that the checker refuses), a tool's own `retries`, and `replans`.
+
+    Attributes:
+        replans: New plans after one that ran and did not reach the goal.
+        repairs: Corrections of one plan that the checker refused.
+        transport_retries: Further attempts of a model call that the provider could not serve.
+        output_retries: Further attempts of a model call whose output was malformed.
+        turns: Plans run in one run, for planners that plan a step at a time.
+        steps: Steps run, iterations of loops counted each.
+        tool_calls: Tool calls started, retries included.
+        model_calls: Model calls.
+        tokens: Prompt and generated tokens together.
+        cost: US dollars, of tools and models together.
+        seconds: Wall-clock seconds of the run.
+        parallelism: Tool calls under way at once.
+        loop_iterations: The bound of a `repeat` that names none, and the largest that one may name.
+    """
+
+    replans: int = 2
+    repairs: int = 2
+    transport_retries: int = 3
+    output_retries: int = 2
+    turns: int = 25
+    steps: int | None = 10_000
+    tool_calls: int | None = 1_000
+    model_calls: int | None = 50
+    tokens: int | None = None
+    cost: float | None = None
+    seconds: float | None = None
+    parallelism: int = 1_000
+    loop_iterations: int = 100
+
+
+class LimitReached(AgentKitError):
+    """A limit of the run is used up. The loop turns it into an outcome; users see it as `Outcome.stopped`."""
+
+    def __init__(self, limit: str, allowed: float) -> None:
+        super().__init__(f"the limit {limit}={allowed:g} is used up")
+        self.limit = limit
+
+
+class Meter:
+    """Counts what a run uses and raises `LimitReached` before a limit is passed."""
+
+    __slots__ = ("_limits", "steps", "usage")
+
+    def __init__(self, limits: Limits, *, usage: Usage | None = None, steps: int = 0) -> None:
+        self._limits = limits
+        self.steps = steps
+        self.usage = usage or Usage()
+
+    def start_step(self) -> None:
+        """Count a step that is about to run."""
+        allowed = self._limits.steps
+        if allowed is not None and self.steps >= allowed:
+            raise LimitReached("steps", allowed)
+        self.steps += 1
+
+    def start_tool_call(self, cost: float) -> None:
+        """Count an attempt of a tool call that is about to be made, with its cost in US dollars."""
+        usage, limits = self.usage, self._limits
+        if limits.tool_calls is not None and usage.tool_calls >= limits.tool_calls:
+            raise LimitReached("tool_calls", limits.tool_calls)
+        if limits.cost is not None and usage.cost + cost > limits.cost:
+            raise LimitReached("cost", limits.cost)
+        self.usage = Usage(
+            usage.input_tokens,
+            usage.cached_tokens,
+            usage.output_tokens,
+            usage.model_calls,
+            usage.tool_calls + 1,
+            usage.cost + cost,
+        )
+
+    def start_model_call(self) -> None:
+        """Refuse a model call for which nothing is left; what it used is counted by `add` when it has ended."""
+        usage, limits = self.usage, self._limits
+        if limits.model_calls is not None and usage.model_calls >= limits.model_calls:
+            raise LimitReached("model_calls", limits.model_calls)
+        if limits.tokens is not None and usage.total_tokens >= limits.tokens:
+            raise LimitReached("tokens", limits.tokens)
+        if limits.cost is not None and usage.cost >= limits.cost:
+            raise LimitReached("cost", limits.cost)
+
+    def add(self, usage: Usage) -> None:
+        """Count what a model call used."""
+        self.usage = self.usage + usage

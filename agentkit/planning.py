@@ -1,0 +1,128 @@
+"""What a planner is asked and what it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from agentkit.check import CheckReport
+from agentkit.limits import Limits
+from agentkit.messages import Json, Message
+from agentkit.plan import JsonSchema, Plan
+from agentkit.policy import Policy
+from agentkit.results import Outcome
+from agentkit.run import Run
+from agentkit.toolbox import Toolbox
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A task and a good plan for it, in restricted Python: the most effective part of a small model's prompt."""
+
+    task: str
+    plan: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A judgement of an outcome: whether the goal is reached, why, and who says so."""
+
+    done: bool
+    reason: str = ""
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A plan of this run and what became of it: refused by the checker, or run, or run and judged not done."""
+
+    plan: Plan
+    source: str
+    report: CheckReport
+    outcome: Outcome | None = None
+    verdict: Verdict | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlanRequest:
+    """Everything a planner may know.
+
+    Attributes:
+        task: What is asked, in words.
+        toolbox: The tools that a plan may call.
+        instructions: The agent's instructions.
+        inputs: JSON Schemas of values that the plan may refer to by name.
+        given: Values of steps that have already run in this run; a new plan may refer to them by name.
+        attempts: The plans so far, oldest first; the list grows during the run and is never rewritten.
+        history: The conversation before this task.
+        examples: Tasks with good plans.
+        policy: Which calls are allowed.
+        limits: What the plan may use.
+        approver: Whether a person can be asked.
+    """
+
+    task: str
+    toolbox: Toolbox
+    instructions: str = ""
+    inputs: Mapping[str, JsonSchema] = field(default_factory=dict)
+    given: Mapping[str, Json] = field(default_factory=dict)
+    attempts: Sequence[Attempt] = ()
+    history: tuple[Message, ...] = ()
+    examples: tuple[Example, ...] = ()
+    policy: Policy = field(default_factory=Policy)
+    limits: Limits = field(default_factory=Limits)
+    approver: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A planner's answer.
+
+    Attributes:
+        plan: The plan.
+        source: Its text as the planner wrote it.
+        final: The plan is meant to reach the goal. If not, it is one turn of a longer run, and the planner is asked
+            again with its results.
+    """
+
+    plan: Plan
+    source: str = ""
+    final: bool = True
+
+
+class Planner(Protocol):
+    """Turns a task into a plan. Planners never execute and never check; they may use the checker to steer a model."""
+
+    async def propose(self, request: PlanRequest, run: Run) -> Proposal | None:
+        """A plan for `request`, using the model, events and budgets of `run`; None if it has nothing more to try.
+
+        Raises:
+            ModelError: The model failed for good.
+            LimitReached: A budget of the run is used up.
+        """
+        ...
+
+
+class Reflector(Protocol):
+    """Judges the outcome of a plan that ran."""
+
+    async def judge(self, request: PlanRequest, plan: Plan, outcome: Outcome, run: Run) -> Verdict:
+        """Whether the goal is reached."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """What a request is: to be planned, or declined with `reply`."""
+
+    in_scope: bool
+    reply: str = ""
+
+
+class IntentClassifier(Protocol):
+    """Looks at a request before anything is planned."""
+
+    async def classify(self, request: PlanRequest, run: Run) -> Intent:
+        """Whether the agent should take the request on."""
+        ...

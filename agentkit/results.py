@@ -1,0 +1,55 @@
+"""What an execution and a run leave behind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from agentkit.events import Event, RunStatus, StepFinished
+from agentkit.messages import Json, Usage
+from agentkit.plan import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How the execution of one plan ended.
+
+    Attributes:
+        status: ``done``, ``failed`` (a step failed and nothing handled it) or ``stopped`` (a limit was used up).
+        value: The plan's answer, if it could be computed.
+        steps: How each step instance ended, by its name such as ``price[3]``.
+        error: Why it is not done, in words that a planner can act on.
+    """
+
+    status: RunStatus
+    value: Json = None
+    steps: Mapping[str, StepFinished] = field(default_factory=dict)
+    error: str = ""
+
+    @property
+    def finished(self) -> dict[str, Json]:
+        """The values of all steps that were done, by instance."""
+        return {name: step.value for name, step in self.steps.items() if step.status == "done"}
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """What `Agent.run` returns.
+
+    Attributes:
+        output: The answer; None unless `status` is ``done`` (or ``declined``: then it is the polite refusal).
+        status: ``done``, ``failed``, ``stopped`` or ``declined``.
+        error: Why there is no answer, what was done so far included.
+        plan: The last plan that the checker accepted, if any.
+        usage: Tokens, calls and money of the whole run.
+        events: Everything that happened.
+        run_id: The run's name in the journal.
+    """
+
+    output: Json
+    status: RunStatus
+    error: str
+    plan: Plan | None
+    usage: Usage
+    events: tuple[Event, ...]
+    run_id: str

@@ -1,0 +1,127 @@
+"""The state of one run: what everything that happens in it shares, and nothing that outlives it."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from copy import copy
+from dataclasses import dataclass, field
+from typing import Any
+
+from agentkit.calling import ModelCaller
+from agentkit.events import Event, EventLog, StepFinished, StepStarted
+from agentkit.limits import Limits, Meter
+from agentkit.protocols import Clock, Human, Journal, Model
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def time(self) -> float:
+        """Unix time in seconds."""
+        return time.time()
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+        await asyncio.sleep(seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What a journal says has already happened to the steps of one plan.
+
+    Attributes:
+        finished: Steps that ended for good; they are not run again.
+        started: Steps that had started and have no result: in doubt where they are writes.
+        approved: Decisions of a person, by step instance.
+    """
+
+    finished: Mapping[str, StepFinished] = field(default_factory=dict)
+    started: Mapping[str, StepStarted] = field(default_factory=dict)
+    approved: Mapping[str, bool] = field(default_factory=dict)
+
+
+NOTHING_YET = History()
+
+
+class Run:
+    """One run of one agent or plan.
+
+    Attributes:
+        id: The run's name, in events, journals and idempotency keys.
+        limits: What it may use.
+        meter: What it has used.
+        events: What has happened.
+        model: The model, with retries, budgets and events; None if there is none.
+        human: The person who approves and answers; None if nobody can be asked.
+        journal: Where events are kept; None keeps them in memory only.
+        deps: Whatever the user's tools need, handed to them in `RunContext.deps`.
+        clock: Time.
+        dry_run: Writes are shown and not executed.
+        within: The subgoal step that this is the run of, empty for the run itself. Names of steps begin with it.
+    """
+
+    __slots__ = (
+        "clock",
+        "deadline",
+        "deps",
+        "dry_run",
+        "events",
+        "human",
+        "id",
+        "journal",
+        "limits",
+        "meter",
+        "model",
+        "started",
+        "within",
+    )
+
+    def __init__(
+        self,
+        *,
+        id: str | None = None,
+        limits: Limits | None = None,
+        model: Model | None = None,
+        human: Human | None = None,
+        journal: Journal | None = None,
+        deps: Any = None,
+        clock: Clock | None = None,
+        dry_run: bool = False,
+        listeners: tuple[Callable[[Event], None], ...] = (),
+        meter: Meter | None = None,
+    ) -> None:
+        self.id = id or new_run_id()
+        self.limits = limits or Limits()
+        self.clock: Clock = clock or SystemClock()
+        self.meter = meter or Meter(self.limits)
+        self.human = human
+        self.journal = journal
+        self.deps = deps
+        self.dry_run = dry_run
+        self.within = ""
+        self.events = EventLog(*((journal.append,) if journal else ()), *listeners)
+        self.started = self.clock.time()
+        self.deadline = None if self.limits.seconds is None else self.started + self.limits.seconds
+        self.model = (
+            None
+            if model is None
+            else ModelCaller(model, events=self.events, meter=self.meter, limits=self.limits, clock=self.clock)
+        )
+
+    def child(self, step: str) -> Run:
+        """The run of a subgoal: the same budgets, events, model and person; `step` names it, with its own prefix."""
+        child = copy(self)
+        child.within = f"{step}/"
+        return child
+
+    def remaining(self) -> float | None:
+        """Seconds until the deadline, None without one."""
+        return None if self.deadline is None else self.deadline - self.clock.time()
+
+
+def new_run_id() -> str:
+    """A run id that sorts by time: milliseconds since 1970 and 40 random bits, in hexadecimal."""
+    return f"{int(time.time() * 1000):012x}-{secrets.token_hex(5)}"

@@ -1,0 +1,88 @@
+"""The prompt of a planner: a stable prefix (language, tools, examples), then what changes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+
+from agentkit.messages import Json, Message, assistant, system, user
+from agentkit.planning import Attempt, Example, PlanRequest
+from agentkit.types import type_of_value, widen
+
+PYTHON_GUIDE = """\
+You plan. Write a short program in a small subset of Python that does what the user asks by calling the tools below, \
+and ends with answer(...). Write code only: no prose, no imports, no functions, no classes.
+- Call tools with keyword arguments and give each result a name: top = fetch_top_products(num_products=3)
+- Results are data: top[0].name, len(top), [p.price for p in top if p.price > 10]. Never invent values.
+- if/else, for, while with a clear end, [f(x=p.name) for p in items], f"text {value}"
+- pure functions: len sum min max sorted any all round abs str int float range add_days(date, n) days_between(a, b)
+- text = generate(f"...") writes text from data; reply = ask("...") asks the user.
+- Answer every part of the request, with values from the results."""
+
+JSON_GUIDE = """\
+You plan. Answer with one JSON object, a plan that does what the user asks by calling the tools below, and nothing else.
+{"steps": [{"id": "top", "kind": "call", "tool": "fetch_top_products", "args": {"num_products": 3}}, …], \
+"answer": "${top[0].name}"}
+- A later step refers to an earlier one by "${id}", "${id.field}", "${id[0].field}"; "text ${id} text" makes text.
+- Kinds: call, value, if (condition, then, else), for_each (item, in, do), repeat (do, until, max_iterations), \
+parallel (branches), generate (prompt), ask (question).
+- Never invent values; answer every part of the request."""
+
+
+def conversation(request: PlanRequest, *, spelling: str, repairs: bool) -> tuple[Message, ...]:
+    """The messages that ask for a plan.
+
+    The first message is the same for every task of an agent, so that prompt caches hit. Examples come as turns of the
+    conversation, which small models follow best. Earlier attempts follow the task.
+
+    Args:
+        request: What is asked.
+        spelling: ``python`` or ``json``: the guide and the form of the tools.
+        repairs: Show refused plans with their diagnostics; small models do worse with them.
+    """
+    guide = PYTHON_GUIDE if spelling == "python" else JSON_GUIDE
+    parts = [request.instructions, guide, "Tools:\n" + request.toolbox.signatures()]
+    messages = [system("\n\n".join(part for part in parts if part), cache=not request.examples)]
+    if spelling == "python":
+        messages.extend(_examples(request.examples))
+    messages.extend(request.history)
+    messages.append(user(_task(request)))
+    for attempt in _worth_showing(request.attempts, repairs=repairs):
+        messages.append(assistant(attempt.source))
+        messages.append(user(_complaint(attempt)))
+    return tuple(messages)
+
+
+def _examples(examples: tuple[Example, ...]) -> Iterable[Message]:
+    for position, example in enumerate(examples):
+        yield user(example.task)
+        yield Message("assistant", example.plan.strip(), cache=position == len(examples) - 1)
+
+
+def _task(request: PlanRequest) -> str:
+    known = [f"{name}: {schema.get('type', 'any')}" for name, schema in request.inputs.items()]
+    known += [f"{name} = {_short(value)}" for name, value in request.given.items()]
+    if not known:
+        return request.task
+    return f"{request.task}\n\nThese names are already defined; use them:\n" + "\n".join(known)
+
+
+def _worth_showing(attempts: Iterable[Attempt], *, repairs: bool) -> list[Attempt]:
+    """The attempts that help: the latest refused ones for models that can repair, and whatever ran."""
+    return [attempt for attempt in attempts if attempt.outcome is not None or repairs][-3:]
+
+
+def _complaint(attempt: Attempt) -> str:
+    if attempt.outcome is None:
+        lines = [f"- {diagnostic}" for diagnostic in attempt.report.errors[:10]]
+        return "That plan was refused before running:\n" + "\n".join(lines) + "\nWrite the whole plan again, mended."
+    reason = attempt.verdict.reason if attempt.verdict and attempt.verdict.reason else attempt.outcome.error
+    return (
+        f"That plan ran and did not reach the goal: {reason or 'its answer was judged wrong'}. "
+        "Write another plan. Finished steps keep their results under their names; do not repeat them."
+    )
+
+
+def _short(value: Json, most: int = 120) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= most else f"{widen(type_of_value(value))} beginning {text[:most]}…"
