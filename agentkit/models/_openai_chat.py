@@ -104,7 +104,11 @@ class ChatWire:
         """Read a ``chat.completion`` object."""
         error = dig(reply, "error")
         if error:  # some gateways answer 200 with an error object
-            raise reported(self._endpoint, text_at(error, "message") or str(error), code=str(dig(error, "code") or ""))
+            raise reported(
+                self._endpoint,
+                text_at(error, "message") or str(error),
+                code=str(dig(error, "code") or dig(error, "type") or ""),
+            )
         message = dig(reply, "choices", 0, "message")
         if not isinstance(message, dict):
             raise not_understood(self._endpoint, "it has no choices[0].message", reply)

@@ -105,6 +105,8 @@ def reported(
         status: The HTTP status, if it was an error status.
         retry_after: Seconds the provider asked to wait.
     """
+    if status is None and code.isdigit():  # gateways put the status of the server behind them there
+        status = int(code)
     said = f"HTTP {status}: {_quote(message)}" if status else f"{code or 'error'}: {_quote(message)}"
     refused = _refusal(endpoint, said, code, status)
     if refused:
@@ -129,11 +131,18 @@ def _refusal(endpoint: Endpoint, said: str, code: str, status: int | None) -> st
         return f"{endpoint.url} does not allow this key to use the model {endpoint.model!r} ({said})."
     if status == 404 or code in ("not_found_error", "model_not_found"):
         return f"{endpoint.url} has no model {endpoint.model!r} ({said}). Check the model's name and the URL."
-    if code in _PASSING_CODES or (status is not None and (status in _PASSING_STATUSES or status >= 500)):
+    if _may_pass(code, status):
         return ""
     if status == 413 or code in ("context_length_exceeded", "request_too_large"):
         return f"the request is too long for it ({said}). Shorten the conversation or use a larger context window."
     return f"{endpoint.url} rejects the request ({said})."
+
+
+def _may_pass(code: str, status: int | None) -> bool:
+    """Whether the trouble is the provider's and for now. Without a status or a code nobody says that it is not."""
+    if status is not None:
+        return status in _PASSING_STATUSES or status >= 500
+    return not code or code in _PASSING_CODES
 
 
 def translate(error: Exception, sdk: ModuleType, endpoint: Endpoint, timeout: float) -> ModelError | None:
@@ -197,7 +206,7 @@ def _code(body: object) -> str:
         return ""
     details = body.get("details")
     candidates = [details.get("error_code") if isinstance(details, Mapping) else None, body.get("code")]
-    return str(next((c for c in candidates if isinstance(c, str) and c), None) or body.get("type") or "")
+    return str(next((c for c in candidates if isinstance(c, str | int) and c), None) or body.get("type") or "")
 
 
 def retry_after_seconds(headers: Mapping[str, str]) -> float | None:

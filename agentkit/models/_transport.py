@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+import weakref
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import aclosing, contextmanager
 from dataclasses import replace
 from types import ModuleType
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 from weakref import WeakKeyDictionary
 
 from agentkit.messages import Json, ModelProfile, ModelRequest, ModelResponse, TextDelta
@@ -61,23 +62,22 @@ class Wire(Protocol):
 class ClientPool:
     """One SDK client an event loop: connections kept alive in one loop cannot be used, nor closed, in another.
 
-    A client lives in an async generator, which its loop closes at its end (``asyncio.run`` does that), so that
-    nobody has to remember to.
+    A client lives in an async generator, which its loop closes at its end (``asyncio.run`` does that), so that nobody
+    has to remember to. A pool that is dropped earlier asks the loops to close its clients then.
     """
 
     def __init__(self, make: Callable[[], Any]) -> None:
         self._make = make
-        self._lives: WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[Any, AsyncGenerator[Any, None]]] = (
-            WeakKeyDictionary()
-        )
+        self._lives: _Lives = WeakKeyDictionary()
+        weakref.finalize(self, _drop, self._lives).atexit = False
 
     async def get(self) -> Any:
         """The running loop's client."""
         for loop in [loop for loop in self._lives if loop.is_closed()]:
-            del self._lives[loop]
+            _alive.discard(self._lives.pop(loop)[1])
         loop = asyncio.get_running_loop()
         if loop not in self._lives:
-            life = _life(self._make())
+            life = _live(self._make())
             self._lives[loop] = (await anext(life), life)
         return self._lives[loop][0]
 
@@ -88,11 +88,36 @@ class ClientPool:
             await client_and_life[1].aclose()
 
 
-async def _life(client: Any) -> AsyncGenerator[Any, None]:
-    try:
-        yield client
-    finally:
-        await client.close()
+_Life: TypeAlias = AsyncGenerator[Any, None]
+_Lives: TypeAlias = WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[Any, _Life]]
+
+_alive: set[_Life] = set()
+"""Keeps clients until they are closed: a loop only closes the generators that still exist when it ends."""
+
+
+def _live(client: Any) -> _Life:
+    async def live() -> _Life:
+        try:
+            yield client
+        finally:
+            _alive.discard(life)
+            await client.close()
+
+    life = live()
+    _alive.add(life)
+    return life
+
+
+def _drop(lives: _Lives) -> None:
+    for loop, (_, life) in lives.items():
+        if loop.is_closed():
+            _alive.discard(life)
+        else:
+            asyncio.run_coroutine_threadsafe(_end(life), loop)
+
+
+async def _end(life: _Life) -> None:
+    await life.aclose()
 
 
 class ApiModel:

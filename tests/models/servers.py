@@ -54,6 +54,7 @@ class ProviderServer:
         url: The address, without a path.
         replies: The replies still to give.
         received: The requests so far.
+        connections: How many connections were opened.
         waiting: Set when a reply that hangs has been sent.
         closed_by_client: Set when the client then closed the connection.
     """
@@ -62,6 +63,7 @@ class ProviderServer:
         self.url = ""
         self.replies: deque[Reply] = deque()
         self.received: list[Received] = []
+        self.connections = 0
         self.waiting = threading.Event()
         self.closed_by_client = threading.Event()
         self._ready = threading.Event()
@@ -99,6 +101,7 @@ class ProviderServer:
         return self.received[-1].body
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
         try:
             while await self._exchange(reader, writer):
                 pass
