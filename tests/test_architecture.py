@@ -214,6 +214,13 @@ def test_nobody_outside_imports_a_bare_room(folder: str) -> None:
     assert list(no_bare_rooms(read_folder(ROOT / folder, folder))) == []
 
 
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_bare_room_refuses_to_be_imported(room: str) -> None:
+    """With the repository on the path a bare name is found, and says which name to use."""
+    with pytest.raises(ImportError, match=f"^import agentkit.{room}, not {room}$"):
+        importlib.import_module(room)
+
+
 def test_every_third_party_import_is_declared(library: Tree) -> None:
     """Each package that agentkit imports is a dependency of it or of one of its extras."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
