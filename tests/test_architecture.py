@@ -41,7 +41,7 @@ MAY_IMPORT_ROOMS = frozenset({"agent", "definition", "cli"})
 HEAVY = frozenset(
     {
         *("anthropic", "chromadb", "httpx2", "jsonschema", "matplotlib", "mcp", "numpy", "onnxruntime", "openai"),
-        *("pint", "rich", "sympy", "tenacity", "tokenizers", "typer", "xllamacpp", "yaml"),
+        *("pint", "referencing", "rich", "sympy", "tenacity", "tokenizers", "typer", "xllamacpp", "yaml"),
     }
 )
 """Third-party packages that cost a user who does not need them nothing: they are imported when first used."""
@@ -57,6 +57,7 @@ LATE_ALLOWED: dict[str, str] = {}
 
 BY_NAME_ALLOWED = {
     "agentkit": "its public names load their modules on first use",
+    "agentkit.cli.loading": "loads the agent or the tools that the user names on the command line",
     "agentkit.tools._optional": "loads the third-party package that a tool family needs, or says how to install it",
 }
 """Modules that may import by a computed name, each with the reason."""
