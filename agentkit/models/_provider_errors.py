@@ -169,7 +169,9 @@ def translate(error: Exception, sdk: ModuleType, endpoint: Endpoint, timeout: fl
     if isinstance(error, (json.JSONDecodeError, UnicodeDecodeError)):  # in the middle of a stream
         return not_understood(endpoint, "it is not JSON", getattr(error, "doc", str(error)))
     if type(error).__module__.partition(".")[0] == sdk.__name__:
-        return ModelRefusedError(f"{endpoint.name!r}: {error}. {endpoint.key_help}", model=endpoint.name)
+        return ModelRefusedError(
+            f"{endpoint.name!r}: {str(error).rstrip('.')}. {endpoint.key_help}", model=endpoint.name
+        )
     return None
 
 
@@ -209,8 +211,13 @@ def _code(body: object) -> str:
     return str(next((c for c in candidates if isinstance(c, str | int) and c), None) or body.get("type") or "")
 
 
-def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
-    """Seconds to wait from ``retry-after-ms`` or ``retry-after`` (seconds or an HTTP date), if they can be read."""
+def retry_after_seconds(headers: Mapping[str, str], now: float | None = None) -> float | None:
+    """Seconds to wait from ``retry-after-ms`` or ``retry-after`` (seconds or an HTTP date), if they can be read.
+
+    Args:
+        headers: The response's headers, with names in lower case.
+        now: Unix time in seconds; by default the system's.
+    """
     for header, scale in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
         try:
             seconds = float(headers[header]) / scale
@@ -219,7 +226,7 @@ def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
         if math.isfinite(seconds):
             return max(0.0, seconds)
     try:
-        return max(0.0, parsedate_to_datetime(headers["retry-after"]).timestamp() - time.time())
+        return max(0.0, parsedate_to_datetime(headers["retry-after"]).timestamp() - (now or time.time()))
     except (KeyError, ValueError):
         return None
 

@@ -100,7 +100,9 @@ class RetryingModel:
     def _wait(self, state: RetryCallState) -> float:
         from tenacity import wait_exponential_jitter
 
-        backoff = wait_exponential_jitter(self._first_wait, self._longest_wait, jitter=self._jitter)(state)
+        backoff = wait_exponential_jitter(multiplier=self._first_wait, max=self._longest_wait, jitter=self._jitter)(
+            state
+        )
         error = state.outcome.exception() if state.outcome else None
         asked = error.retry_after if isinstance(error, ModelUnavailableError) else None
         return max(backoff, asked or 0.0)

@@ -118,7 +118,7 @@ class ScriptedModel(FunctionModel):
     def _next(self, request: ModelRequest) -> Reply:
         if not self.remaining:
             raise DefinitionError(
-                f"the script of {self!r} is exhausted: it has {len(self._replies)} replies and this is request "
+                f"the script of {self!r} is exhausted: it has length {len(self._replies)} and this is request "
                 f"{len(self.requests)}, which ends with {request.messages[-1].content[-200:]!r}. Add a reply to the "
                 "script, or find out why the model is asked so often."
             )

@@ -123,7 +123,7 @@ class RecordedModel:
         again = f"Record {str(self.path)!r} again if the change is meant."
         unused = next((e for e in self._entries if not e.used), None)
         if unused is None:
-            return f"the recording {str(self.path)!r} is exhausted: all {len(self._entries)} calls were given. {again}"
+            return f"the recording {str(self.path)!r} is exhausted: every call was given. {again}"
         differences = "; ".join(_differences(unused.request, asked, "request"))
         return (
             f"no recorded call equals this request. From the next one, at line {unused.line}, "
@@ -169,8 +169,15 @@ def _read(path: Path) -> Iterator[_Entry]:
             yield _entry(number, json.loads(line))
         except (ValueError, ValidationError, KeyError, TypeError, AttributeError) as error:
             raise DefinitionError(
-                f"line {number} of the recording {str(path)!r} cannot be read: {error}. Record it again."
+                f"line {number} of the recording {str(path)!r} cannot be read: {_problem(error)}. Record it again."
             ) from error
+
+
+def _problem(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+    return f"{type(error).__name__}: {error}"
 
 
 def _entry(number: int, entry: Any) -> _Entry:

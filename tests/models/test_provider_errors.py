@@ -6,9 +6,10 @@ import asyncio
 import json
 import re
 import socket
-from collections.abc import Callable
 from dataclasses import dataclass
 from email.utils import formatdate
+from functools import partial
+from typing import Any
 
 import pytest
 
@@ -33,7 +34,6 @@ from tests.models.servers import (
 )
 
 ASK = ModelRequest((user("hello"),))
-Call = Callable[[Model, ModelRequest], "object"]
 
 
 @dataclass(frozen=True)
@@ -122,9 +122,8 @@ async def test_the_wait_that_a_provider_asks_for_is_kept(
     assert str(error).endswith("limits the rate of requests (HTTP 429: Slow down). Try again in 7 s.")
 
 
-def test_a_wait_may_be_milliseconds_seconds_or_a_date(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_provider_errors.time, "time", lambda: 1000.0)
-    seconds = _provider_errors.retry_after_seconds
+def test_a_wait_may_be_milliseconds_seconds_or_a_date() -> None:
+    seconds = partial(_provider_errors.retry_after_seconds, now=1000.0)
     assert seconds({"retry-after-ms": "1500", "retry-after": "9"}) == 1.5
     assert seconds({"retry-after": "0.5"}) == 0.5
     assert seconds({"retry-after": formatdate(1030, usegmt=True)}) == 30.0
@@ -229,11 +228,11 @@ async def test_an_error_inside_an_anthropic_stream_is_told_by_its_type(
 async def test_an_error_inside_a_responses_stream_is_told_by_its_code(
     server: ProviderServer, code: str, kind: type[ModelError], form: str
 ) -> None:
-    event = {"type": "error", "code": code, "message": "Oh no", "param": None, "sequence_number": 3}
+    event: dict[str, Any] = {"type": "error", "code": code, "message": "Oh no", "param": None, "sequence_number": 3}
     if form == "failed":
         failed = {**Responses().body(Answer()), "status": "failed", "error": {"code": code, "message": "Oh no"}}
         event = {"type": "response.failed", "response": failed, "sequence_number": 3}
-    server.replies.append(Reply(events=(*Responses().events(Answer("one two"))[:2], sse(event, str(event["type"])))))
+    server.replies.append(Reply(events=(*Responses().events(Answer("one two"))[:2], sse(event, event["type"]))))
     error = await failure(PROVIDERS[1].model(server.url), streamed=True)
     assert type(error) is kind
     assert f"({code}: Oh no)" in str(error)
@@ -293,12 +292,16 @@ async def test_cancellation_goes_through_and_closes_the_connection(
 ) -> None:
     server.replies.append(Reply(events=tuple(provider.dialect.events(Answer("one two"))[:3]), hang=True))
     model = provider.model(server.url)
-    task = asyncio.create_task(collect(model, ASK) if streamed else model.request(ASK))  # type: ignore[arg-type]
+    task = asyncio.create_task(_call(model, streamed))
     assert await asyncio.to_thread(server.waiting.wait, 5)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
     assert await asyncio.to_thread(server.closed_by_client.wait, 5)
+
+
+async def _call(model: Model, streamed: bool) -> None:
+    await (collect(model, ASK) if streamed else model.request(ASK))
 
 
 @every_provider
