@@ -1,0 +1,159 @@
+"""Tools that are known by their JSON Schemas only, such as those of a remote server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+from pydantic_core import from_json
+
+from agentkit._schema import encode, not_json, result_text
+from agentkit._schema_problems import RefusedError, missing, path_text, unexpected
+from agentkit.messages import Json
+
+if TYPE_CHECKING:
+    from jsonschema import Draft202012Validator, ValidationError
+
+_LONGEST_LINE = 300
+_COMPOSED = frozenset({"$ref", "allOf", "anyOf", "oneOf", "if", "patternProperties", "unevaluatedProperties"})
+
+
+class SchemaShape:
+    """The `Shape` of a tool that is known by JSON Schemas (Draft 2020-12); make it with `read_schemas`."""
+
+    result_is_closed = False
+
+    def __init__(self, input_schema: Mapping[str, Json], output_schema: Mapping[str, Json]) -> None:
+        self.input_schema = input_schema
+        self.output_schema = output_schema
+
+    @cached_property
+    def _input(self) -> Draft202012Validator:
+        return _validator(self.input_schema)
+
+    @cached_property
+    def _output(self) -> Draft202012Validator:
+        return _validator(self.output_schema)
+
+    def bind(self, args: Mapping[str, Json]) -> dict[str, Any]:
+        """A copy of the arguments, if the input schema accepts them."""
+        try:
+            data: dict[str, Any] = from_json(encode(args if type(args) is dict else dict(args)))
+        except (TypeError, ValueError, RecursionError):
+            raise RefusedError(not_json(args)) from None
+        lines = list(dict.fromkeys(self._argument_lines(self._input.iter_errors(data), data)))
+        if lines:
+            raise RefusedError(lines)
+        return data
+
+    def _argument_lines(self, errors: Iterable[ValidationError], args: Mapping[str, Json]) -> Iterator[str]:
+        known = self.input_schema["properties"]
+        for error in errors:
+            path = tuple(error.absolute_path)
+            if not path and error.validator == "required":
+                yield from (missing(name) for name in self.input_schema["required"] if name not in args)
+            elif not path and error.validator == "additionalProperties":
+                yield from (unexpected(name, known) for name in args if name not in known)
+            else:
+                where = f"argument {path_text(path)!r}" if path else "the arguments"
+                yield f"{where}: {_short(error.message)}"
+
+    def dump(self, result: Any) -> Json:
+        """The result as plain JSON, if the output schema accepts it."""
+        try:
+            data = from_json(result_text(result))
+        except ValueError as error:
+            raise RefusedError([f"result: expected JSON ({error})"]) from None
+        if self.output_schema:
+            lines = [
+                f"{path_text(('result', *error.absolute_path))}: {_short(error.message)}"
+                for error in self._output.iter_errors(data)
+            ]
+            if lines:
+                raise RefusedError(lines)
+        return data
+
+
+def read_schemas(input_schema: Any, output_schema: Any) -> tuple[SchemaShape | None, list[str]]:
+    """The shape that two JSON Schemas make, or every reason why they do not.
+
+    An input schema that lists its properties and does not say whether there may be others is closed, so that an
+    invented argument is found before the call.
+    """
+    problems = [*_schema_problems(input_schema, "input"), *_schema_problems(output_schema, "output")]
+    if not problems and input_schema.get("type", "object") != "object":
+        problems.append(f"input schema: a tool's arguments are an object, not {input_schema['type']!r}")
+    if problems:
+        return None, problems
+    arguments: dict[str, Json] = {"type": "object", "properties": {}, **from_json(encode(dict(input_schema)))}
+    if not _COMPOSED & arguments.keys():
+        arguments.setdefault("additionalProperties", False)
+    return SchemaShape(arguments, from_json(encode(dict(output_schema)))), []
+
+
+def _schema_problems(schema: Any, name: str) -> list[str]:
+    from jsonschema import Draft202012Validator, SchemaError
+
+    if not isinstance(schema, Mapping):
+        return [f"{name} schema: expected an object, got {type(schema).__name__}"]
+    try:
+        plain = from_json(encode(dict(schema)))
+    except (TypeError, ValueError, RecursionError) as error:
+        return [f"{name} schema: not JSON ({error})"]
+    try:
+        Draft202012Validator.check_schema(plain, format_checker=Draft202012Validator.FORMAT_CHECKER)
+    except SchemaError as error:
+        where = path_text(tuple(error.absolute_path))
+        return [f"{name} schema{', at ' + where if where else ''}: {_short(error.message)}"]
+    return [f"{name} schema: {problem}" for problem in _reference_problems(plain)]
+
+
+def _reference_problems(schema: dict[str, Json]) -> Iterator[str]:
+    """References that lead nowhere, or out of the schema: nothing is ever fetched to check a value."""
+    anchors = {f"#{value}" for key, value in _keywords(schema) if key in {"$anchor", "$dynamicAnchor"}}
+    for key, target in _keywords(schema):
+        if key not in {"$ref", "$dynamicRef"} or target in anchors:
+            continue
+        if not target.startswith("#"):
+            yield f"the reference {target!r} leads outside; put the schema that it means under '$defs'"
+        elif not _leads_somewhere(schema, target):
+            yield f"the reference {target!r} leads nowhere"
+
+
+def _keywords(schema: Json) -> Iterator[tuple[str, str]]:
+    if isinstance(schema, dict):
+        for key, value in schema.items():
+            if isinstance(value, str):
+                yield key, value
+            elif key not in {"const", "enum", "default", "examples"}:
+                yield from _keywords(value)
+    elif isinstance(schema, list):
+        for item in schema:
+            yield from _keywords(item)
+
+
+def _leads_somewhere(schema: Json, pointer: str) -> bool:
+    for part in pointer.removeprefix("#").split("/")[1:]:
+        key = unquote(part).replace("~1", "/").replace("~0", "~")
+        if isinstance(schema, dict) and key in schema:
+            schema = schema[key]
+        elif isinstance(schema, list) and key.isdecimal() and int(key) < len(schema):
+            schema = schema[int(key)]
+        else:
+            return False
+    return pointer == "#" or pointer.startswith("#/")
+
+
+def _validator(schema: Mapping[str, Json]) -> Draft202012Validator:
+    from jsonschema import Draft202012Validator
+    from referencing import Registry
+
+    # The empty registry keeps the validator from fetching anything from the network.
+    registry: Registry[Any] = Registry()
+    return Draft202012Validator(schema, registry=registry, format_checker=Draft202012Validator.FORMAT_CHECKER)
+
+
+def _short(message: str) -> str:
+    return message if len(message) <= _LONGEST_LINE else f"{message[: _LONGEST_LINE - 1]}…"
