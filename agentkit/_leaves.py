@@ -261,10 +261,14 @@ class Leaves:
             return await attempt(0)
         return await self._retrying(attempt, tool, name, retries)
 
-    async def _retrying(
-        self, attempt: Callable[[int], Awaitable[Json]], tool: Tool, name: str, retries: int
-    ) -> Json:
-        from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, wait_exponential_jitter
+    async def _retrying(self, attempt: Callable[[int], Awaitable[Json]], tool: Tool, name: str, retries: int) -> Json:
+        from tenacity import (
+            AsyncRetrying,
+            RetryCallState,
+            retry_if_exception,
+            stop_after_attempt,
+            wait_exponential_jitter,
+        )
 
         def before_sleep(state: RetryCallState) -> None:
             error = state.outcome.exception() if state.outcome else None

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from agentkit.check import CheckedPlan, CheckReport, check
+from agentkit.checker import CheckedPlan, CheckReport, check
 from agentkit.errors import ModelError
 from agentkit.events import Event, Executed, PlanChecked, PlanProposed, Reflected, RunStatus
 from agentkit.executor import execute
@@ -152,9 +152,7 @@ class Loop:
             checked, inputs=self.inputs, run=self.run, number=self.number, history=past, subgoals=self.subgoals
         )
         now = self.run.clock.time()
-        self.run.events.emit(
-            Executed(now, self.number, outcome.status, outcome.value, outcome.error, self.run.within)
-        )
+        self.run.events.emit(Executed(now, self.number, outcome.status, outcome.value, outcome.error, self.run.within))
         return outcome
 
     async def reflect(self, plan: Plan, outcome: Outcome) -> Verdict:

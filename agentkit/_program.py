@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
-from agentkit.check import CheckedPlan
+from agentkit.checker import CheckedPlan
 from agentkit.errors import ExpressionError
 from agentkit.expressions import compile_expression, to_source
 from agentkit.expressions.nodes import Expr, names

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from copy import copy
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from agentkit._loop import Ended, Loop
-from agentkit.check import CheckReport, check
+from agentkit.checker import CheckReport, check
 from agentkit.errors import AgentKitError, DefinitionError, JournalError
 from agentkit.events import Event, RunFinished, RunStarted
 from agentkit.journal import JournalStore, settle, used
@@ -148,8 +149,17 @@ class Agent:
         run_id = run_id or new_run_id()
         run = self._new_run(run_id, deps, limits, human, journal, tuple(listeners), dry_run, clock)
         request = self._request(task, run, inputs or {}, input_schemas or {}, tuple(message_history))
-        run.events.emit(RunStarted(run.clock.time(), run_id, self.name, task, dict(inputs or {}), self.toolbox.fingerprint))
+        run.events.emit(
+            RunStarted(run.clock.time(), run_id, self.name, task, dict(inputs or {}), self.toolbox.fingerprint)
+        )
         return await self._drive(run, request, inputs or {}, ())
+
+    def with_model(self, model: str | Model) -> Self:
+        """The same agent with another model."""
+        other = copy(self)
+        other.model = model
+        other._model = resolve_model(model)
+        return other
 
     def run_sync(self, task: str, **options: Any) -> RunResult:
         """`run`, for code that is not async. Takes the same arguments."""
@@ -304,7 +314,9 @@ class Agent:
             task,
             self.toolbox,
             instructions=self.instructions,
-            inputs={name: schemas.get(name) or to_schema(widen(type_of_value(value))) for name, value in inputs.items()},
+            inputs={
+                name: schemas.get(name) or to_schema(widen(type_of_value(value))) for name, value in inputs.items()
+            },
             history=message_history,
             examples=tuple(self.examples),
             policy=self.policy,

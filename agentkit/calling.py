@@ -96,9 +96,7 @@ class ModelCaller:
             if not ended:
                 self._record(request, purpose, started, error="stopped by the caller")
 
-    async def parsed(
-        self, request: ModelRequest, parse: Callable[[str], Parsed], *, purpose: str
-    ) -> Parsed:
+    async def parsed(self, request: ModelRequest, parse: Callable[[str], Parsed], *, purpose: str) -> Parsed:
         """An answer that `parse` accepts; a malformed one goes back to the model with the reason.
 
         Args:
@@ -116,7 +114,9 @@ class ModelCaller:
                 return parse(response.text)
             except ModelOutputError as error:
                 if not left:
-                    raise ModelOutputError(f"{error}; the reply was {_short(response.text)!r}", model=response.model) from error
+                    raise ModelOutputError(
+                        f"{error}; the reply was {_short(response.text)!r}", model=response.model
+                    ) from error
                 complaint = user(f"That reply cannot be used: {error}. Answer again, with nothing else.")
                 attempt = replace(request, messages=(*request.messages, assistant(response.text), complaint))
         raise AssertionError("unreachable: the last attempt returns or raises")
@@ -131,7 +131,9 @@ class ModelCaller:
 
         return await self.parsed(ModelRequest(messages, **options), parse, purpose=purpose)
 
-    async def json(self, messages: tuple[Message, ...], schema: dict[str, Json], *, purpose: str, **options: Any) -> Json:
+    async def json(
+        self, messages: tuple[Message, ...], schema: dict[str, Json], *, purpose: str, **options: Any
+    ) -> Json:
         """A JSON value of `schema`, enforced by the provider where it can and validated here in any case."""
         from jsonschema import Draft202012Validator
 
@@ -171,7 +173,11 @@ class ModelCaller:
             self._meter.add(Usage(model_calls=1))
         else:
             called = replace(
-                called, reply=response.text, usage=response.usage, seconds=response.seconds or called.seconds, ttft=response.ttft
+                called,
+                reply=response.text,
+                usage=response.usage,
+                seconds=response.seconds or called.seconds,
+                ttft=response.ttft,
             )
         self._events.emit(called)
 

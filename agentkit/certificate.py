@@ -48,6 +48,12 @@ class Certificate:
         row["runtime_checks"] = list(self.runtime_checks)
         return row
 
+    @classmethod
+    def from_json(cls, row: Mapping[str, Json]) -> Certificate:
+        """The certificate that `to_json` wrote."""
+        lists = {name: tuple(row[name]) for name in ("approvals", "runtime_checks") if name in row}
+        return cls(**{**row, **lists})
+
     def __str__(self) -> str:
         parts = [
             _at_most(self.tool_calls, "tool call"),
@@ -191,9 +197,7 @@ class _Walk:
         if self.policy.decide(tool) == "ask":
             self.approvals.append(step.id)
         attempts = 1 + (tool.retries if step.retry is None else step.retry)
-        bound = _Bound(
-            steps=1, calls=1, attempts=attempts, fees=tool.cost, cost=tool.cost * attempts
-        )
+        bound = _Bound(steps=1, calls=1, attempts=attempts, fees=tool.cost, cost=tool.cost * attempts)
         return bound, tool.expected_seconds
 
     def branches(self, node: Node, step: Step) -> tuple[_Bound, float]:
@@ -213,5 +217,3 @@ class _Walk:
         lanes = (step.concurrency or math.inf) if node.blocks[0].effects.writes == frozenset() else 1
         waves = 1.0 if math.isinf(count) else math.ceil(count / min(lanes, count or 1)) if count else 0.0
         return bound.times(count) + _Bound(steps=1), seconds * waves
-
-

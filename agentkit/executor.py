@@ -14,7 +14,7 @@ from typing import Any
 from agentkit._leaves import Leaves
 from agentkit._program import Program, program_of
 from agentkit._states import BROKEN, DONE, MISSING, End
-from agentkit.check import CheckedPlan
+from agentkit.checker import CheckedPlan
 from agentkit.errors import DefinitionError, ExpressionError
 from agentkit.events import RunStatus, StepFinished
 from agentkit.limits import LimitReached
@@ -148,7 +148,9 @@ class _Execution:
             for position in ready:
                 group.create_task(work(position))
 
-    async def _in_block(self, nodes: tuple[Node, ...], node: Node, scope: Scope, index: Index, states: list[int]) -> int:
+    async def _in_block(
+        self, nodes: tuple[Node, ...], node: Node, scope: Scope, index: Index, states: list[int]
+    ) -> int:
         """Run one step of a block, or skip it for what became of the steps it waits for; its state."""
         for position in node.needs:
             if states[position] != DONE:

@@ -24,7 +24,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"plan", "events", "limits"}),
     frozenset({"toolbox", "context", "policy", "schedule", "spelling"}),
     frozenset({"protocols", "models", "certificate"}),
-    frozenset({"calling", "check", "executor", "journal", "planning", "reflection", "results", "run", "streaming"}),
+    frozenset({"calling", "checker", "executor", "journal", "planning", "reflection", "results", "run", "streaming"}),
     frozenset({"tools", "planners", "memory", "testing"}),
     frozenset({"agent"}),
     frozenset({"definition"}),
@@ -283,12 +283,12 @@ OFFENCES: tuple[tuple[Rule, Tree, str], ...] = (
     ),
     (
         imports_point_downward,
-        _tree(plan="def f():\n    from agentkit.check import check", check=""),
-        "agentkit.plan:2 imports agentkit.check, which is on a higher floor",
+        _tree(plan="def f():\n    from agentkit.checker import check", checker=""),
+        "agentkit.plan:2 imports agentkit.checker, which is on a higher floor",
     ),
     (
         imports_point_downward,
-        _tree(events="import agentkit._walk", _walk="import agentkit.check", check=""),
+        _tree(events="import agentkit._walk", _walk="import agentkit.checker", checker=""),
         "agentkit.events:1 imports agentkit._walk, which is on a higher floor",
     ),
     (
@@ -308,10 +308,10 @@ OFFENCES: tuple[tuple[Rule, Tree, str], ...] = (
     ),
     (
         private_modules_stay_in_their_folder,
-        _tree(check="from agentkit.types._formats import known", types="", types___formats=""),
-        "agentkit.check:1 imports agentkit.types._formats, which is private to agentkit.types",
+        _tree(checker="from agentkit.types._formats import known", types="", types___formats=""),
+        "agentkit.checker:1 imports agentkit.types._formats, which is private to agentkit.types",
     ),
-    (heavy_packages_load_late, _tree(check="import jsonschema"), "agentkit.check:1 imports jsonschema at module level"),
+    (heavy_packages_load_late, _tree(checker="import jsonschema"), "agentkit.checker:1 imports jsonschema at module level"),
     (
         heavy_packages_load_late,
         _tree(cli="import typer\nimport openai"),
@@ -319,21 +319,21 @@ OFFENCES: tuple[tuple[Rule, Tree, str], ...] = (
     ),
     (
         own_modules_load_early,
-        _tree(check="def f():\n    import agentkit.plan", plan=""),
-        "agentkit.check:2 imports agentkit.plan inside a function",
+        _tree(checker="def f():\n    import agentkit.plan", plan=""),
+        "agentkit.checker:2 imports agentkit.plan inside a function",
     ),
     (
         own_modules_load_early,
-        _tree(check="import importlib\nimportlib.import_module('agentkit.plan')"),
-        "agentkit.check:2 imports by a computed name",
+        _tree(checker="import importlib\nimportlib.import_module('agentkit.plan')"),
+        "agentkit.checker:2 imports by a computed name",
     ),
-    (modules_say_what_they_are, _tree(check="x = 1"), "agentkit.check has no docstring"),
-    (rooms_are_small, _tree(check="def f():\n" + "    x = 1\n" * 60), "agentkit.check:1 f has 61 lines; keep below 60"),
-    (rooms_are_small, _tree(check="x = 1\n" * 451), "agentkit.check has 451 lines; split it by idea below 450"),
+    (modules_say_what_they_are, _tree(checker="x = 1"), "agentkit.checker has no docstring"),
+    (rooms_are_small, _tree(checker="def f():\n" + "    x = 1\n" * 60), "agentkit.checker:1 f has 61 lines; keep below 60"),
+    (rooms_are_small, _tree(checker="x = 1\n" * 451), "agentkit.checker has 451 lines; split it by idea below 450"),
     (
         no_bare_rooms,
-        _tree(check="from tools import calculator"),
-        "agentkit.check:1 imports tools.calculator; write agentkit.",
+        _tree(checker="from tools import calculator"),
+        "agentkit.checker:1 imports tools.calculator; write agentkit.",
     ),
 )
 
@@ -346,7 +346,7 @@ def test_an_offence_is_reported(rule: Rule, tree: Tree, message: str) -> None:
 
 def test_a_type_checking_import_may_be_heavy_and_a_late_one_too() -> None:
     """What never runs, or runs on first use, costs an import of agentkit nothing."""
-    tree = _tree(check="if TYPE_CHECKING:\n    import openai\ndef f():\n    import sympy")
+    tree = _tree(checker="if TYPE_CHECKING:\n    import openai\ndef f():\n    import sympy")
     assert list(heavy_packages_load_late(tree)) == []
 
 

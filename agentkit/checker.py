@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from agentkit._check_steps import StepChecker
+from agentkit._checker_steps import StepChecker
 from agentkit.certificate import Bounds, Certificate, certify
 from agentkit.diagnostics import Code, Diagnostic
 from agentkit.errors import PlanRejectedError
@@ -52,7 +52,7 @@ class CheckedPlan:
 
     def __post_init__(self) -> None:
         if self.seal is not _SEAL:
-            raise TypeError("a CheckedPlan is made by agentkit.check.check only")
+            raise TypeError("a CheckedPlan is made by agentkit.checker.check only")
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,14 +130,14 @@ def check(
     scope.update((name, type_of_value(value)) for name, value in given.items())
     walk = StepChecker(toolbox, policy, limits, approver=approver)
     walk.check_plan(plan, scope, partial=partial)
-    found = [*plan.problems, *walk.diagnostics]
+    found = [*plan.problems, *walk.findings.diagnostics]
     ordered = schedule(plan.steps, toolbox)
     certificate, bounds = certify(
         ordered,
         lengths=walk.lengths,
         loop_iterations=limits.loop_iterations,
         policy=policy,
-        runtime_checks=walk.runtime_checks,
+        runtime_checks=walk.findings.runtime_checks,
     )
     found.extend(_over_limits(bounds, certificate, limits))
     if not _has_errors(found):

@@ -77,9 +77,7 @@ class Names:
         )
 
 
-def _unknown(
-    name: str, scope: Mapping[str, object], path: tuple[str | int, ...], toolbox: Toolbox
-) -> Diagnostic:
+def _unknown(name: str, scope: Mapping[str, object], path: tuple[str | int, ...], toolbox: Toolbox) -> Diagnostic:
     if name in toolbox:
         hint = f"{name!r} is a tool: call it as a step, {name}(...)."
     else:

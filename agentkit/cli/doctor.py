@@ -1,0 +1,65 @@
+"""``agentkit doctor``: what is installed, what could be missing, and what to do about it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import platformdirs
+from rich.console import Console
+from rich.markup import escape
+
+from agentkit.models.catalogue import CATALOGUE, model_path
+
+PACKAGES = {
+    "pydantic": "",
+    "openai": "",
+    "anthropic": "",
+    "xllamacpp": "pip install 'agentkit-plans[local]' to run local models",
+    "chromadb": "pip install 'agentkit-plans[memory]' for long-term memory",
+    "sympy": "pip install 'agentkit-plans[maths]' for symbolic maths",
+    "pint": "pip install 'agentkit-plans[units]' for units",
+}
+
+
+def report(console: Console) -> int:
+    """Print one line a finding; 0 if nothing that everybody needs is missing."""
+    console.print(f"Python {platform.python_version()} on {platform.system()} {platform.machine()}")
+    missing = 0
+    for package, remedy in PACKAGES.items():
+        try:
+            console.print(f"[green]✓[/] {package} {version(package)}", highlight=False)
+        except PackageNotFoundError:
+            missing += not remedy
+            console.print(f"[yellow]–[/] {package} is not installed: {escape(remedy) or 'reinstall agentkit-plans'}")
+    for variable in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY"):
+        state = "is set" if os.environ.get(variable) else "is not set (needed for that provider's models only)"
+        console.print(
+            f"[green]✓[/] {variable} {state}" if os.environ.get(variable) else f"[dim]–[/] {variable} {state}"
+        )
+    for name in CATALOGUE:
+        path = model_path(name)
+        if path.is_file():
+            console.print(f"[green]✓[/] local:{name} at {escape(str(path))}", highlight=False)
+        else:
+            console.print(f"[dim]–[/] local:{name} is not here: agentkit models pull {name}", highlight=False)
+    missing += _writable(console, Path(platformdirs.user_state_dir("agentkit")))
+    free = shutil.disk_usage(Path.home()).free / 1e9
+    console.print(f"{'[green]✓[/]' if free > 2 else '[yellow]![/]'} {free:.0f} GB of disk free")
+    return 1 if missing else 0
+
+
+def _writable(console: Console, folder: Path) -> int:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / ".probe"
+        probe.write_text("")
+        probe.unlink()
+    except OSError as error:
+        console.print(f"[red]✗[/] the journal's folder {escape(str(folder))} cannot be written: {error}")
+        return 1
+    console.print(f"[green]✓[/] journal in {escape(str(folder))}", highlight=False)
+    return 0
