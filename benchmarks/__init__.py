@@ -1,0 +1,1 @@
+"""Measurements of agentkit; each module prints a table or JSON."""
