@@ -44,6 +44,7 @@ class MessagesWire:
     """
 
     stream_options: dict[str, Any] = {}  # noqa: RUF012 - read only
+    repeats_prefix = False
 
     def __init__(self, endpoint: Endpoint, *, max_tokens: int) -> None:
         self._endpoint = endpoint

@@ -50,6 +50,7 @@ class ChatWire:
         self._endpoint = endpoint
         self._server = server
         self._prompt_cache_key = prompt_cache_key
+        self.repeats_prefix = server == "llama.cpp"
 
     def resource(self, client: Any) -> Any:
         """``client.chat.completions``."""

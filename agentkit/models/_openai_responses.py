@@ -34,6 +34,7 @@ class ResponsesWire:
     """
 
     stream_options: dict[str, Any] = {}  # noqa: RUF012 - read only
+    repeats_prefix = False
 
     def __init__(self, endpoint: Endpoint, *, prompt_cache_key: str | None) -> None:
         self._endpoint = endpoint

@@ -165,7 +165,7 @@ def translate(error: Exception, sdk: ModuleType, endpoint: Endpoint, timeout: fl
     if isinstance(error, (sdk.APIConnectionError, httpx2.TransportError)):
         return _from_connection(error, endpoint)
     if isinstance(error, sdk.APIError):  # an error object inside a stream
-        return reported(endpoint, error.message, code=_code(error.body))
+        return reported(endpoint, str(error), code=_code(getattr(error, "body", None)))
     if isinstance(error, (json.JSONDecodeError, UnicodeDecodeError)):  # in the middle of a stream
         return not_understood(endpoint, "it is not JSON", getattr(error, "doc", str(error)))
     if type(error).__module__.partition(".")[0] == sdk.__name__:

@@ -58,6 +58,11 @@ class Wire(Protocol):
         """More arguments of ``create`` for a stream."""
         ...
 
+    @property
+    def repeats_prefix(self) -> bool:
+        """Whether a complete reply begins with the request's prefix, where a streamed one does not."""
+        ...
+
 
 class ClientPool:
     """One SDK client an event loop: connections kept alive in one loop cannot be used, nor closed, in another.
@@ -164,6 +169,8 @@ class ApiModel:
             ModelRefusedError: The provider rejects the request or the model refuses to answer.
             ModelOutputError: The reply cannot be read.
         """
+        if request.prefix and self._wire.repeats_prefix:  # cutting it off would be a guess
+            return await self._streamed(request)
         started = time.perf_counter()
         create, body = await self._prepare(request)
         timeout = request.settings.timeout or self._timeout
@@ -193,6 +200,13 @@ class ApiModel:
         if response is None:
             raise cut_short(self._endpoint, "the stream ended without its last event")
         yield replace(response, ttft=ttft, seconds=time.perf_counter() - started)
+
+    async def _streamed(self, request: ModelRequest) -> ModelResponse:
+        async with aclosing(self.stream(request)) as stream:
+            async for item in stream:
+                if isinstance(item, ModelResponse):
+                    return item
+        raise cut_short(self._endpoint, "the stream ended without its last event")
 
     async def aclose(self) -> None:
         """Close the connections of the running event loop. Only needed to free them before the loop ends."""

@@ -56,7 +56,7 @@ class ProviderServer:
         received: The requests so far.
         connections: How many connections were opened.
         waiting: Set when a reply that hangs has been sent.
-        closed_by_client: Set when the client then closed the connection.
+        closed_by_client: Set when the client closed the connection before its reply was over.
     """
 
     def __init__(self) -> None:
@@ -105,8 +105,10 @@ class ProviderServer:
         try:
             while await self._exchange(reader, writer):
                 pass
-        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            pass  # the client left, or the test is over
+        except ConnectionError:
+            self.closed_by_client.set()
+        except (asyncio.IncompleteReadError, asyncio.CancelledError):
+            pass  # the client left after a whole reply, or the test is over
         finally:
             writer.close()
 

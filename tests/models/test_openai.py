@@ -208,11 +208,16 @@ async def test_two_tool_calls_of_one_stream_are_kept_apart(server: ProviderServe
 
 
 async def test_llama_cpp_takes_a_lark_grammar_and_continues_a_last_assistant_message(server: ProviderServer) -> None:
-    server.replies.append(reply(Chat(), Answer(" b")))
+    """Its complete replies repeat the prefix and its streams do not, so a continuation is always streamed."""
+    echo = Reply(json.dumps(Chat().body(Answer("a b"))).encode(), tuple(Chat().events(Answer(" b"))))
+    server.replies.append(echo)
     model = chat(server, profile=ModelProfile(grammar=True, prefix=True))
-    await model.request(replace(ASK, prefix="a", output=GrammarOutput('start: " b"\n')))
+    response = await model.request(replace(ASK, prefix="a", output=GrammarOutput('start: " b"\n')))
+    assert response.text == " b"
     assert server.last == {
         "model": "m",
+        "stream": True,
+        "stream_options": {"include_usage": True},
         "messages": [{"role": "user", "content": "hello"}, {"role": "assistant", "content": "a"}],
         "grammar": '%llguidance {}\nstart: " b"\n',
     }
