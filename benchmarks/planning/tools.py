@@ -34,7 +34,7 @@ def planning_tools(world: World) -> Toolbox:
 
 
 def _shop_tools(world: World) -> tuple[Tool, ...]:
-    @tool(effect="read", resources=("shop",))
+    @tool(effect="read", resources="shop")
     def list_products(category: Category) -> list[Product]:
         """The products of a category, with the units sold last week.
 
@@ -43,7 +43,7 @@ def _shop_tools(world: World) -> tuple[Tool, ...]:
         """
         return [{"name": name, "units": units} for name, units, _, _ in CATALOGUE[category]]
 
-    @tool(effect="read", resources=("shop",))
+    @tool(effect="read", resources="shop")
     def get_price(name: str) -> float:
         """The price of a product in US dollars.
 
@@ -52,7 +52,7 @@ def _shop_tools(world: World) -> tuple[Tool, ...]:
         """
         return _find({name: price for rows in CATALOGUE.values() for name, _, price, _ in rows}, name, "product")
 
-    @tool(effect="read", resources=("stock",))
+    @tool(effect="read", resources="stock")
     def get_stock(name: str) -> int:
         """The units of a product in stock.
 
@@ -61,7 +61,7 @@ def _shop_tools(world: World) -> tuple[Tool, ...]:
         """
         return _find(world.stock, name, "product")
 
-    @tool(effect="write", resources=("stock",))
+    @tool(effect="write", resources="stock")
     def reorder(name: str, units: Annotated[int, Field(ge=1, le=1000)]) -> Receipt:
         """Order units of a product from the supplier.
 
@@ -86,17 +86,17 @@ def _general_tools(world: World) -> tuple[Tool, ...]:
         """
         return pounds * 0.45359237
 
-    @tool(effect="read")
+    @tool(effect="read", resources="clock")
     def get_today() -> date:
         """Today's date."""
         return TODAY
 
-    @tool(effect="read")
+    @tool(effect="read", resources="weather")
     def list_cities() -> list[str]:
         """The cities whose weather is known."""
         return list(WEATHER)
 
-    @tool(effect="read")
+    @tool(effect="read", resources="weather")
     def get_weather(city: str) -> Weather:
         """Today's weather in a city.
 
@@ -106,7 +106,7 @@ def _general_tools(world: World) -> tuple[Tool, ...]:
         return _find(WEATHER, city, "city")
 
     # A read, because nothing outside changes; the one resource keeps the draws in program order.
-    @tool(effect="read", resources=("random",))
+    @tool(effect="read", resources="random")
     def next_random() -> int:
         """The next random number, from 1 to 100."""
         return world.draw()
@@ -124,7 +124,7 @@ def _general_tools(world: World) -> tuple[Tool, ...]:
 
 
 def _office_tools(world: World) -> tuple[Tool, ...]:
-    @tool(effect="read")
+    @tool(effect="read", resources="earnings")
     def get_earnings(company: str) -> Earnings:
         """The last quarter's earnings per share of a company, and what was expected.
 
@@ -133,7 +133,7 @@ def _office_tools(world: World) -> tuple[Tool, ...]:
         """
         return _find(EARNINGS, company, "company")
 
-    @tool(effect="write", resources=("shares",))
+    @tool(effect="write", resources="shares")
     def trade_shares(company: str, action: Action, shares: Annotated[int, Field(ge=1, le=1000)]) -> Receipt:
         """Buy or sell shares of a company.
 
@@ -145,7 +145,7 @@ def _office_tools(world: World) -> tuple[Tool, ...]:
         _find(EARNINGS, company, "company")
         return world.record("trade_shares", company=company, action=action, shares=shares)
 
-    @tool(effect="read")
+    @tool(effect="read", resources="people")
     def find_person(name: str) -> Person:
         """Look up somebody who works here: name, email address, and the manager's name (empty if there is none).
 
@@ -154,7 +154,7 @@ def _office_tools(world: World) -> tuple[Tool, ...]:
         """
         return _find(PEOPLE, name, "person")
 
-    @tool(effect="write", resources=("mail",))
+    @tool(effect="write", resources="mail")
     def send_email(to: str, subject: str, body: str) -> Receipt:
         """Send an email.
 
