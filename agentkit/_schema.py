@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated, Any, Final, NotRequired, Protocol
+from typing import Annotated, Any, Final, NotRequired
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.errors import PydanticUserError
@@ -47,33 +47,6 @@ class Parameter:
     description: str
 
 
-class Shape(Protocol):
-    """What goes into a tool and comes out of it, as JSON Schemas and as checks."""
-
-    @property
-    def result_is_closed(self) -> bool:
-        """Whether objects in the result have the fields that the output schema lists, and no others."""
-        ...
-
-    @property
-    def input_schema(self) -> Mapping[str, Json]:
-        """The schema of all arguments together: an object."""
-        ...
-
-    @property
-    def output_schema(self) -> Mapping[str, Json]:
-        """The schema of the result; empty where nothing is known."""
-        ...
-
-    def bind(self, args: Mapping[str, Json]) -> dict[str, Any]:
-        """The arguments as the tool wants them; raises `RefusedError`."""
-        ...
-
-    def dump(self, result: Any) -> Json:
-        """The result as plain JSON; raises `RefusedError`."""
-        ...
-
-
 class _Written(GenerateJsonSchema):
     """The schema of what is written: a field with a default is always there."""
 
@@ -82,13 +55,14 @@ class _Written(GenerateJsonSchema):
 
 
 class FunctionShape:
-    """The `Shape` of a Python function.
+    """What goes into a Python function and comes out of it, as JSON Schemas and as checks.
 
     Everything crosses the border as JSON text in pydantic's strict mode: that is JSON Schema's own strictness (no
     ``"7"`` for an integer, ISO 8601 text for a date), and one pass in native code.
     """
 
     result_is_closed = True
+    """Whether objects in the result have the fields that the output schema lists, and no others."""
 
     def __init__(self, signature: Signature) -> None:
         self._signature = signature
@@ -190,7 +164,11 @@ class FunctionShape:
         return self._result.serializer.to_python
 
     def bind(self, args: Mapping[str, Json]) -> dict[str, Any]:
-        """The arguments as Python values, ready to be passed by name; defaults are left to the function."""
+        """The arguments as Python values, ready to be passed by name; defaults are left to the function.
+
+        Raises:
+            RefusedError: They do not fit.
+        """
         read = self._read_arguments
         try:
             return _read(read, encode(args if type(args) is dict else dict(args)))  # type: ignore[no-any-return]
@@ -201,7 +179,11 @@ class FunctionShape:
         raise RefusedError(problems)
 
     def dump(self, result: Any) -> Json:
-        """The result as plain JSON that satisfies the output schema."""
+        """The result as plain JSON that satisfies the output schema.
+
+        Raises:
+            RefusedError: It does not.
+        """
         try:
             if self._is_symmetric:
                 value = _read(self._read_result, result_text(result))

@@ -18,6 +18,8 @@ _STYLES = (
     (re.compile(r"^\s*(Parameters|Returns|Raises|Yields)[ ]*\n\s*-{3,}", re.MULTILINE), DocstringStyle.NUMPYDOC),
     (re.compile(r"^\s*@(param|return|raise)\b.*:", re.MULTILINE), DocstringStyle.EPYDOC),
 )
+_OPENS_WITH_SECTION = re.compile(r"\s*(Args|Arguments|Parameters|Params|Returns|Raises):\s*\n")
+_NO_SUMMARY = "No summary."
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +39,9 @@ def read_docstring(text: str | None) -> Docs:
     """The description and the parameters' descriptions of a docstring; empty where it has none."""
     if not text or not text.strip():
         return Docs()
-    opens_with_section = text.split("\n", 1)[0].rstrip().endswith(":")
-    text = inspect.cleandoc("\n" + text if opens_with_section else text)
+    # The parser looks for sections below a summary only; where there is none, it gets one to be dropped again.
+    lacks_summary = _OPENS_WITH_SECTION.match(text) is not None
+    text = inspect.cleandoc(f"{_NO_SUMMARY}\n\n{text.lstrip()}" if lacks_summary else text)
     # The style is told by its marks: trying all of them, as the parser's automatic mode does, costs three times more.
     style = next((style for mark, style in _STYLES if mark.search(text)), DocstringStyle.GOOGLE)
     try:
@@ -53,4 +56,5 @@ def read_docstring(text: str | None) -> Docs:
         if parameter.description and parameter.args[0] != "attribute"
         for name in parameter.arg_name.split(",")  # NumPy's "start, end : date" describes two
     }
-    return Docs(between.join(part.strip() for part in parts if part), parameters)
+    description = between.join(part.strip() for part in parts if part)
+    return Docs("" if description == _NO_SUMMARY else description, parameters)

@@ -83,6 +83,7 @@ def place(error: ErrorDetails, data: Json) -> Path:
     """Where in `data` the error is: pydantic's location without the names of the union members it tried."""
     path: list[str | int] = []
     inside: Any = data
+    part: Any
     for part in error["loc"]:
         is_key = isinstance(inside, Mapping) and part in inside
         if is_key or (isinstance(inside, list | tuple) and isinstance(part, int) and part < len(inside)):
@@ -115,7 +116,7 @@ def _expectation(error: ErrorDetails) -> tuple[str, bool]:
     message = error["msg"]
     if error["type"] == "missing":
         return "this field is missing", False
-    if error["type"] == "extra_forbidden":
+    if error["type"] in {"extra_forbidden", "unexpected_keyword_argument"}:
         return "this field does not exist", False
     prefix = "Input should be "
     if message.startswith(prefix):

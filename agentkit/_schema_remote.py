@@ -21,7 +21,7 @@ _COMPOSED = frozenset({"$ref", "allOf", "anyOf", "oneOf", "if", "patternProperti
 
 
 class SchemaShape:
-    """The `Shape` of a tool that is known by JSON Schemas (Draft 2020-12); make it with `read_schemas`."""
+    """What `FunctionShape` is to a function, for JSON Schemas (Draft 2020-12); made by `read_schemas`."""
 
     result_is_closed = False
 
@@ -43,9 +43,9 @@ class SchemaShape:
             data: dict[str, Any] = from_json(encode(args if type(args) is dict else dict(args)))
         except (TypeError, ValueError, RecursionError):
             raise RefusedError(not_json(args)) from None
-        lines = list(dict.fromkeys(self._argument_lines(self._input.iter_errors(data), data)))
-        if lines:
-            raise RefusedError(lines)
+        lines = self._argument_lines(_errors(self._input, data), data)
+        if problems := list(dict.fromkeys(lines)):
+            raise RefusedError(problems)
         return data
 
     def _argument_lines(self, errors: Iterable[ValidationError], args: Mapping[str, Json]) -> Iterator[str]:
@@ -69,7 +69,7 @@ class SchemaShape:
         if self.output_schema:
             lines = [
                 f"{path_text(('result', *error.absolute_path))}: {_short(error.message)}"
-                for error in self._output.iter_errors(data)
+                for error in _errors(self._output, data)
             ]
             if lines:
                 raise RefusedError(lines)
@@ -153,6 +153,13 @@ def _validator(schema: Mapping[str, Json]) -> Draft202012Validator:
     # The empty registry keeps the validator from fetching anything from the network.
     registry: Registry[Any] = Registry()
     return Draft202012Validator(schema, registry=registry, format_checker=Draft202012Validator.FORMAT_CHECKER)
+
+
+def _errors(validator: Draft202012Validator, data: Json) -> list[ValidationError]:
+    try:
+        return list(validator.iter_errors(data))
+    except RecursionError:
+        raise RefusedError(["the schema refers to itself without end, or the value is nested too deeply"]) from None
 
 
 def _short(message: str) -> str:

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any, Self, Unpack, cast
 
-from agentkit._schema import Parameter, Shape
+from agentkit._schema import FunctionShape, Parameter
 from agentkit._schema_problems import RefusedError, listed
-from agentkit._schema_remote import read_schemas
+from agentkit._schema_remote import SchemaShape, read_schemas
 from agentkit._schema_signature import origin_of
 from agentkit._schema_text import python_text
 from agentkit._toolbox_settings import Approval, Effect, ToolSettings, read_settings
@@ -64,7 +64,7 @@ class Tool:
     tags: frozenset[str] = frozenset()
     version: str = "1"
     origin: str = ""
-    _shape: Shape
+    _shape: FunctionShape | SchemaShape
 
     @classmethod
     def from_schema(
@@ -115,11 +115,11 @@ class Tool:
         """The arguments in the order of their declaration."""
         schema = self.input_schema
         required = frozenset(schema.get("required", ()))
+        shared = {key: schema[key] for key in ("$defs", "definitions") if key in schema}
         found = []
         for name, said in schema["properties"].items():
             inner = said if isinstance(said, Mapping) else {} if said else {"not": {}}
-            whole = {**inner, "$defs": schema["$defs"]} if "$defs" in schema else inner
-            found.append(Parameter(name, name in required, whole, inner.get("description", "")))
+            found.append(Parameter(name, name in required, {**inner, **shared}, str(inner.get("description", ""))))
         return tuple(found)
 
     @cached_property

@@ -32,7 +32,7 @@ __all__ = [
     "tools_of",
 ]
 
-Tools: TypeAlias = "Tool | Iterable[Tools]"
+Tools: TypeAlias = "Tool | Toolbox | Iterable[Tools]"
 """A tool, a toolbox, or any iterable of these."""
 
 RESERVED_NAMES: Final[frozenset[str]] = (
