@@ -267,7 +267,9 @@ def _whole_months(start: datetime.date, end: datetime.date) -> int:
     return months if _add_months(start, months) <= end else months - 1
 
 
-def _zone(name: str) -> zoneinfo.ZoneInfo:
+def _zone(name: str) -> datetime.tzinfo:
+    if name == "UTC":
+        return datetime.UTC  # also where the system has no timezone data
     try:
         return zoneinfo.ZoneInfo(name)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
@@ -281,7 +283,7 @@ def _zone(name: str) -> zoneinfo.ZoneInfo:
         ) from None
 
 
-def check_zone(name: str) -> zoneinfo.ZoneInfo:
+def check_zone(name: str) -> datetime.tzinfo:
     """The timezone `name` of a setting.
 
     Raises:
