@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from agentkit.executor import execute
     from agentkit.journal import JournalStore
     from agentkit.limits import Limits
-    from agentkit.models import resolve_model
+    from agentkit.models.ids import resolve_model
     from agentkit.plan import Plan
     from agentkit.planning import Example
     from agentkit.policy import Policy
@@ -53,7 +53,7 @@ _HOMES = {
     "execute": "executor",
     "read_json": "spelling",
     "read_python": "spelling",
-    "resolve_model": "models",
+    "resolve_model": "models.ids",
     "tool": "toolbox",
     "write_json": "spelling",
     "write_python": "spelling",

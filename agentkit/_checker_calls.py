@@ -44,14 +44,14 @@ class CallChecker:
     def _check_settings(self, step: Call, path: Path) -> None:
         if step.retry is not None and not 0 <= step.retry <= MAX_RETRIES:
             self._findings.report(
-                Code.OUT_OF_RANGE, (*path, "retry"), f"retry is {step.retry}.", expected=f"0 to {MAX_RETRIES}."
+                Code.OUT_OF_RANGE, (*path, "retry"), f"retry is {step.retry}.", expected=f"0 to {MAX_RETRIES}"
             )
         if step.timeout is not None and not 0 < step.timeout <= MAX_TIMEOUT:
             self._findings.report(
                 Code.OUT_OF_RANGE,
                 (*path, "timeout"),
                 f"timeout is {step.timeout:g} s.",
-                expected=f"more than 0 and at most {MAX_TIMEOUT:g} s.",
+                expected=f"more than 0 and at most {MAX_TIMEOUT:g} s",
             )
 
     def _unknown_tool(self, step: Call, path: Path) -> None:
@@ -60,7 +60,7 @@ class CallChecker:
             Code.UNKNOWN_TOOL,
             (*path, "tool"),
             f"there is no tool {step.tool!r}.",
-            expected="one of: " + some(list(self._toolbox)) + ".",
+            expected="one of: " + some(list(self._toolbox)),
             suggestion=f"Did you mean {close[0]!r}?" if close else "",
         )
 
@@ -92,7 +92,7 @@ class CallChecker:
                     Code.MISSING_ARGUMENT,
                     (*path, "args"),
                     f"{tool.name!r} needs the argument {name!r}.",
-                    expected=f"{name}: {fields.get(name, ANY)}.",
+                    expected=f"{name}: {fields.get(name, ANY)}",
                 )
         for name, kind in given.items():
             if name in known:
@@ -103,7 +103,7 @@ class CallChecker:
                     Code.UNEXPECTED_ARGUMENT,
                     (*path, "args", name),
                     f"{tool.name!r} has no argument {name!r}.",
-                    expected=f"one of: {some(list(known))}." if known else "no arguments.",
+                    expected=f"one of: {some(list(known))}" if known else "no arguments",
                     suggestion=f"Did you mean {close[0]!r}?" if close else "",
                 )
             else:

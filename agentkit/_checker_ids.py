@@ -38,5 +38,5 @@ def _check_identifier(name: str, path: Path, findings: Findings) -> None:
         Code.INVALID_ID,
         path,
         f"{name!r} cannot be a name.",
-        expected="letters, digits and underscores, beginning with a letter, and no reserved word.",
+        expected="letters, digits and underscores, beginning with a letter, and no reserved word",
     )

@@ -64,7 +64,7 @@ class Findings:
             literal = not names(expr)
             code = _CODES.get(found.kind, Code.MISTYPED_ARGUMENT) if literal else Code.CANNOT_FLOW
             self.report(
-                code, (*path, *found.path), f"{found.found} cannot be used here.", expected=f"{found.expected}."
+                code, (*path, *found.path), f"{found.found} cannot be used here.", expected=found.expected
             )
         elif flow is Flow.MAYBE:
             self.note(path)

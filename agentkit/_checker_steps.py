@@ -54,7 +54,8 @@ MAX_NESTED_REPEATS = 3
 
 
 class StepChecker:
-    """One check of one plan. Collects `findings`, the greatest `lengths` of loops, and the top-level `scope`."""
+    """One check of one plan. Collects `findings`, the greatest `lengths` of loops, the top-level `scope`,
+    and the `types` of all steps."""
 
     def __init__(self, toolbox: Toolbox, policy: Policy, limits: Limits, *, approver: bool) -> None:
         self.toolbox = toolbox
@@ -62,6 +63,7 @@ class StepChecker:
         self.findings = Findings()
         self.lengths: dict[str, int | None] = {}
         self.scope: Scope = {}
+        self.types: Scope = {}
         self._names = Names(())
         self._repeats = 0
         self._calls = CallChecker(toolbox, policy, self.findings, approver=approver)
@@ -94,6 +96,7 @@ class StepChecker:
             self._names.enter(step.id)
             result = self._step(step, scope, (*path, step.id))
             scope[step.id] = result
+            self.types[step.id] = result
         return result
 
     def _block(self, block: Block, scope: Scope, path: Path) -> Type:
@@ -163,7 +166,7 @@ class StepChecker:
                 Code.NOT_ITERABLE,
                 (*path, "in"),
                 f"{source} is not a list.",
-                expected="a list.",
+                expected="a list",
                 suggestion="Loop over a list field of it, or over [x] for a single value.",
             )
             item: Type = ANY
@@ -182,7 +185,7 @@ class StepChecker:
                 Code.OUT_OF_RANGE,
                 (*path, "concurrency"),
                 f"concurrency is {step.concurrency}.",
-                expected="1 or more.",
+                expected="1 or more",
             )
         value = self._block(step.do, {**scope, step.item: ANY if item is NEVER else item}, (*path, "do"))
         least = source.min_items if isinstance(source, ArrayType) else 0
@@ -197,7 +200,7 @@ class StepChecker:
                     Code.UNKNOWN_NAME,
                     (*path, "next", name),
                     f"{name!r} is not a state name of this loop.",
-                    expected=f"one of: {some(list(step.state))}." if step.state else "no next without state.",
+                    expected=f"one of: {some(list(step.state))}" if step.state else "no next without state",
                 )
         state = self._state_types(step, scope, first, path)
         self._repeats += 1
@@ -240,7 +243,7 @@ class StepChecker:
                 Code.UNBOUNDED_LOOP,
                 (*path, "max_iterations"),
                 f"the loop's bound is {step.max_iterations}.",
-                expected=f"1 to {allowed}.",
+                expected=f"1 to {allowed}",
             )
 
     def _state_types(self, step: Repeat, scope: Scope, first: Scope, path: Path) -> Scope:
@@ -291,7 +294,7 @@ class StepChecker:
                 Code.NOT_BOOLEAN,
                 path,
                 f"the condition is {kind}, not a boolean.",
-                expected="true or false.",
+                expected="true or false",
                 suggestion="Compare explicitly, e.g. len(x) > 0 or x is not None.",
             )
         elif flow is Flow.MAYBE:
@@ -301,7 +304,7 @@ class StepChecker:
         kind = self._type(expr, scope, path)
         if flows(kind, STRING) is Flow.NO:
             self.findings.report(
-                Code.MISTYPED_ARGUMENT, path, f"{kind} is not a text.", expected="a text, or a template."
+                Code.MISTYPED_ARGUMENT, path, f"{kind} is not a text.", expected="a text, or a template"
             )
 
     # control flow

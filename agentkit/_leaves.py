@@ -113,7 +113,7 @@ class Leaves:
             end = self._failed(step, scope, name, "failed", "the call cancelled itself", started)
         except JournalError:
             raise
-        except (Exception, SystemExit) as error:
+        except (Exception, SystemExit) as error:  # noqa: BLE001  # a tool may raise anything; it becomes data
             end = self._failed(step, scope, name, "failed", _reason(error), started)
         if self._run.journal is not None and node.tool is not None and node.tool.effect == "write":
             await self._run.journal.flush()
@@ -134,7 +134,7 @@ class Leaves:
     def _failed(self, step: Step, scope: Scope, name: str, status: Status, error: str, started: float) -> End:
         """The end of a step that failed or was denied, as its `on_error` wants it."""
         on_error = step.on_error if isinstance(step, Call) else "fail"
-        if on_error == "value":
+        if isinstance(step, Call) and on_error == "value":
             try:
                 value = None if step.fallback is None else self._program.value(step.id, scope)
             except ExpressionError as problem:
@@ -279,7 +279,7 @@ class Leaves:
 
         retrying = AsyncRetrying(
             stop=stop_after_attempt(retries + 1),
-            wait=wait_exponential_jitter(initial=0.1, max=30.0, jitter=0.1),
+            wait=wait_exponential_jitter(multiplier=0.1, max=30.0, jitter=0.1),
             retry=retry_if_exception(lambda error: _may_repeat(tool, error)),
             sleep=self._run.clock.sleep,
             before_sleep=before_sleep,

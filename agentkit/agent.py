@@ -10,13 +10,13 @@ from dataclasses import replace
 from typing import Any, ClassVar, Self
 
 from agentkit._loop import Ended, Loop
-from agentkit.checker import CheckReport, check
+from agentkit.checker import CheckReport
 from agentkit.errors import AgentKitError, DefinitionError, JournalError
 from agentkit.events import Event, RunFinished, RunStarted
 from agentkit.journal import JournalStore, settle, used
 from agentkit.limits import Limits, Meter
 from agentkit.messages import Json, Message, Usage
-from agentkit.models import resolve_model
+from agentkit.models.ids import resolve_model
 from agentkit.plan import JsonSchema
 from agentkit.planners.plan_execute import PlanAndExecute
 from agentkit.planning import Example, IntentClassifier, Planner, PlanRequest, Reflector
@@ -104,7 +104,7 @@ class Agent:
                 setattr(self, attribute, value)
         self.name = self.name or type(self).__name__
         self.toolbox = Toolbox(*tools_of(self), *type(self).tools, *tools)
-        self._model = None if self.model is None else resolve_model(self.model)
+        self._use_model()
         self.planner = self.planner or PlanAndExecute()
 
     async def run(
@@ -158,8 +158,11 @@ class Agent:
         """The same agent with another model."""
         other = copy(self)
         other.model = model
-        other._model = resolve_model(model)
+        other._use_model()
         return other
+
+    def _use_model(self) -> None:
+        self._model = None if self.model is None else resolve_model(self.model)
 
     def run_sync(self, task: str, **options: Any) -> RunResult:
         """`run`, for code that is not async. Takes the same arguments."""
@@ -167,7 +170,9 @@ class Agent:
 
     @asynccontextmanager
     async def run_stream(self, task: str, **options: Any) -> AsyncIterator[RunStream]:
-        """`run`, with the events as they happen::
+        """`run`, with the events as they happen.
+
+        Example::
 
             async with agent.run_stream("…") as stream:
                 async for event in stream:
@@ -189,7 +194,7 @@ class Agent:
     async def plan(self, task: str, *, limits: Limits | None = None, listeners: Sequence[Listener] = ()) -> CheckReport:
         """Write and check a plan, repairs included, without running anything."""
         run = self._new_run(new_run_id(), None, limits, None, None, tuple(listeners), False, None)
-        loop = Loop(run, self._planner(), self._request(task, run, {}, {}, ()))
+        loop = Loop(run, self.planner or PlanAndExecute(), self._request(task, run, {}, {}, ()))
         while True:
             loop.number += 1
             proposal = await loop.propose()
@@ -249,7 +254,7 @@ class Agent:
         if ended is None:
             loop = Loop(
                 run,
-                self._planner(),
+                self.planner or PlanAndExecute(),
                 request,
                 self.reflectors,
                 inputs,
@@ -268,10 +273,6 @@ class Agent:
             return None
         intent = await self.intent.classify(request, run)
         return None if intent.in_scope else Ended("declined", intent.reply)
-
-    def _planner(self) -> Planner:
-        assert self.planner is not None, "the constructor sets a planner"
-        return self.planner
 
     def _new_run(
         self,
@@ -341,7 +342,14 @@ class _Subgoals:
         request = replace(self._request, task=goal, inputs=schemas)
         child = self._run.child(step)
         runner = _Subgoals(self._agent, child, request, self._recorded)
-        loop = Loop(child, self._agent._planner(), request, inputs=inputs, subgoals=runner, recorded=self._recorded)
+        loop = Loop(
+            child,
+            self._agent.planner or PlanAndExecute(),
+            request,
+            inputs=inputs,
+            subgoals=runner,
+            recorded=self._recorded,
+        )
         ended = await loop.until_done()
         if ended.status != "done":
             raise AgentKitError(f"the subgoal {goal!r} was not reached: {ended.error}")

@@ -186,7 +186,7 @@ def _backoff() -> Callable[[int], float]:
     """Exponential waits with jitter, in seconds, by attempt."""
     from tenacity import RetryCallState, Retrying, wait_exponential_jitter
 
-    wait = wait_exponential_jitter(initial=0.5, max=LONGEST_WAIT)
+    wait = wait_exponential_jitter(multiplier=0.5, max=LONGEST_WAIT)
 
     def seconds(attempt: int) -> float:
         state = RetryCallState(Retrying(), fn=None, args=(), kwargs={})

@@ -165,7 +165,8 @@ class _Walk:
 
     def block(self, schedule: Schedule) -> tuple[_Bound, float]:
         """The bound of a block, and the seconds of its longest chain of dependencies."""
-        total, ends = _Bound(), []
+        total = _Bound()
+        ends: list[float] = []
         for node in schedule.nodes:
             bound, seconds = self.node(node)
             total = total + bound

@@ -64,12 +64,14 @@ class CheckReport:
         diagnostics: Every error and warning, in program order.
         checked: The checked plan, if there was no error.
         scope: The types of all top-level names, also of a plan with errors.
+        types: The types of all steps, inner ones included.
     """
 
     plan: Plan
     diagnostics: tuple[Diagnostic, ...]
     checked: CheckedPlan | None
     scope: Mapping[str, Type]
+    types: Mapping[str, Type]
 
     @property
     def ok(self) -> bool:
@@ -146,7 +148,7 @@ def check(
     checked = None
     if not _has_errors(found):
         checked = CheckedPlan(plan, toolbox, policy, limits, certificate, ordered, walk.scope, given, _SEAL)
-    return CheckReport(plan, tuple(found), checked, walk.scope)
+    return CheckReport(plan, tuple(found), checked, walk.scope, walk.types)
 
 
 def _has_errors(found: Iterable[Diagnostic]) -> bool:
@@ -168,6 +170,6 @@ def _over_limits(bounds: Bounds, certificate: Certificate, limits: Limits) -> It
                 code,
                 (),
                 f"the plan may use up to {bound:g} {what}.",
-                expected=f"at most {allowed:g}.",
+                expected=f"at most {allowed:g}",
                 suggestion="Lower a loop's bound, or call less.",
             )

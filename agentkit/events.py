@@ -131,7 +131,7 @@ class ApprovalGiven(Event):
 
 @dataclass(frozen=True, slots=True)
 class ModelCalled(Event):
-    """A model call ended, well or badly. `purpose` says who asked: ``plan``, ``repair``, ``generate``, …"""
+    """A model call ended, well or badly. `purpose` says who asked: ``plan``, ``repair``, ``generate`` and so on."""
 
     kind: ClassVar[str] = "model_called"
     purpose: str

@@ -118,11 +118,12 @@ class JournalStore:
         """Every run, newest first."""
         with self._connect() as db:
             rows = db.execute(
-                "SELECT run_id, agent, task, started, finished, status, owner FROM runs ORDER BY started DESC, run_id DESC"
+                "SELECT run_id, agent, task, started, finished, status, owner FROM runs"
+                " ORDER BY started DESC, run_id DESC"
             ).fetchall()
         return [
-            RunRow(*row[:5], "interrupted" if row[5] == "running" and not _alive(row[6], myself=True) else row[5])
-            for row in rows
+            RunRow(*row, status="interrupted" if status == "running" and not _alive(owner, myself=True) else status)
+            for *row, status, owner in rows
         ]
 
     def events(self, run_id: str) -> tuple[Event, ...]:

@@ -13,7 +13,7 @@ from agentkit.toolbox import Approval, Tool
 class Policy:
     """Permission by tool glob, then by the tool's own attribute, then by its effect.
 
-    The most specific glob (the longest) that matches decides.
+    The most specific glob that matches decides: a plain name before a pattern, then the longer one.
 
     Attributes:
         tools: Approval by glob over tool names, e.g. ``{"delete_*": "never", "send_email": "auto"}``.
@@ -29,7 +29,11 @@ class Policy:
         """The approval that a call of `tool` needs."""
         matching = [glob for glob in self.tools if fnmatchcase(tool.name, glob)]
         if matching:
-            return self.tools[max(matching, key=len)]
+            return self.tools[max(matching, key=_specificity)]
         if tool.approval is not None:
             return tool.approval
         return self.writes if tool.effect == "write" else self.reads
+
+
+def _specificity(glob: str) -> tuple[bool, int]:
+    return not any(wildcard in glob for wildcard in "*?["), len(glob)

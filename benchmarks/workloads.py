@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable
-from typing import TypedDict
+from typing_extensions import TypedDict
 
 from agentkit.checker import CheckedPlan, check
 from agentkit.expressions.nodes import Name
@@ -104,8 +104,8 @@ class SkewedDag:
         self.seconds = [0.2 if draw.random() < 0.02 else draw.uniform(0.001, 0.01) for _ in range(tasks)]
         self.needs = [sorted(draw.sample(range(max(0, i - 60), i), k=min(i, draw.randint(0, 2)))) for i in range(tasks)]
         ends: list[float] = []
-        for i in range(tasks):
-            ends.append(self.seconds[i] + max((ends[j] for j in self.needs[i]), default=0.0))
+        for seconds, needs in zip(self.seconds, self.needs, strict=True):
+            ends += [seconds + max((ends[j] for j in needs), default=0.0)]
         self.critical_path = max(ends)
 
     def plan(self) -> dict[str, object]:

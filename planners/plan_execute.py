@@ -7,9 +7,9 @@ from typing import Literal
 
 from agentkit.errors import DefinitionError
 from agentkit.messages import GrammarOutput, JsonOutput, ModelProfile, ModelRequest, ModelSettings
+from agentkit.plan import Plan
 from agentkit.planners._typed import TypedDecoder
 from agentkit.planners.prompt import conversation
-from agentkit.plan import Plan
 from agentkit.planning import PlanRequest, Proposal
 from agentkit.run import Run
 from agentkit.spelling import plan_grammar, plan_schema, read_json, read_python

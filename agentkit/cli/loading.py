@@ -99,7 +99,8 @@ def _module(place: str) -> ModuleType:
     if not path.is_file():
         raise DefinitionError(f"there is no file {place!r}; expected package.module:NAME or path/to/file.py:NAME")
     spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None and spec.loader is not None, "a .py file always has a loader"
+    if spec is None or spec.loader is None:
+        raise DefinitionError(f"{place!r} is not a Python file that can be imported")
     module = importlib.util.module_from_spec(spec)
     sys.modules[path.stem] = module
     spec.loader.exec_module(module)

@@ -12,12 +12,12 @@ from typing import Annotated, Any, TypeVar
 import typer
 from rich.console import Console
 
+from agentkit.checker import CheckReport, check
 from agentkit.cli import doctor as doctor_module
 from agentkit.cli import models, runs
 from agentkit.cli.loading import load_agent, load_plan, load_toolbox
 from agentkit.cli.people import TerminalHuman
 from agentkit.cli.show import EventPrinter
-from agentkit.checker import CheckReport, check
 from agentkit.errors import AgentKitError
 from agentkit.events import to_json
 from agentkit.results import RunResult

@@ -68,7 +68,7 @@ def list_runs(
         return
     table = Table("run", "agent", "status", "started", "seconds", "task")
     for row in rows:
-        started = datetime.fromtimestamp(row.started).strftime("%Y-%m-%d %H:%M:%S")
+        started = datetime.fromtimestamp(row.started).astimezone().strftime("%Y-%m-%d %H:%M:%S")
         seconds = "" if row.finished is None else f"{row.finished - row.started:.1f}"
         table.add_row(row.run_id, row.agent, row.status, started, seconds, row.task[:60])
     Console().print(table)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, ClassVar
 
 from rich.console import Console
 from rich.markup import escape
@@ -113,7 +113,7 @@ class EventPrinter:
     def _line(self, text: str) -> None:
         self._console.print(f"  {text}", highlight=False)
 
-    _shows: dict[type[Event], Any] = {
+    _shows: ClassVar[dict[type[Event], Any]] = {
         RunStarted: _run_started,
         ModelCalled: _model_called,
         PlanProposed: _plan_proposed,

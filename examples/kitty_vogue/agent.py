@@ -1,0 +1,110 @@
+"""Kitty Vogue's assistant: the shop's tools, what it is for, and a few examples of good plans."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import platformdirs
+
+from agentkit import Agent, Example, Limits, Model, resolve_model
+from agentkit.planners.intent import ModelIntent
+from examples.kitty_vogue.generation import make_generate_query, make_generate_response
+from examples.kitty_vogue.shop import TODAY, build_shop
+from examples.kitty_vogue.tools import shop_tools
+
+DEFAULT_MODEL = "local:qwen2.5-coder-1.5b"
+
+EXAMPLES = (
+    Example(
+        "Which three products sold the most units last month, and what is the stock of the first one?",
+        """\
+month = get_date_range(period="last_month")
+top = fetch_top_products(start_date=month.start_date, end_date=month.end_date, num_products=3)
+first = fetch_product_info(product_name=top[0].name)
+answer(f"The top three are {[p.name for p in top]}; there are {first.stock} of {first.name} in stock.")""",
+    ),
+    Example(
+        "How many pounds of fabric is 12 kilograms and 7 more?",
+        """\
+total = calculate(expression="12 / 0.45359237 + 7")
+answer(f"{total:.2f} pounds")""",
+    ),
+    Example(
+        "What are the prices of the two products that sold best last year?",
+        """\
+year = get_date_range(period="last_year")
+top = fetch_top_products(start_date=year.start_date, end_date=year.end_date, num_products=2)
+infos = [fetch_product_info(product_name=p.name) for p in top]
+answer([f"{p.name}: ${p.price}" for p in infos])""",
+    ),
+    Example(
+        "In how many weeks of last year are sales of the Velvet Bow missing?",
+        """\
+year = get_date_range(period="last_year")
+gaps = find_sales_gaps(product_name="Velvet Bow", start_date=year.start_date, end_date=year.end_date)
+answer(f"Sales are missing in {len(gaps)} weeks.")""",
+    ),
+    Example(
+        "Is the product with the highest sales last month in the category hats?",
+        """\
+month = get_date_range(period="last_month")
+top = fetch_top_products(start_date=month.start_date, end_date=month.end_date, num_products=1)
+info = fetch_product_info(product_name=top[0].name)
+if info.category == "hats":
+    answer(f"Yes, {info.name} is one of the hats.")
+else:
+    answer(f"No, {info.name} is in {info.category}.")""",
+    ),
+)
+
+INTENT = ModelIntent(
+    scope=(
+        "Kitty Vogue sells hats and clothes. Its assistant answers questions about the shop's products, prices, stock, "
+        "sales, campaigns and projections, and does arithmetic, dates and unit conversions."
+    ),
+    in_scope=(
+        "How much is the Velvet Bow?",
+        "What did we earn last month?",
+        "How many pounds are 3 kilograms?",
+        "What will sales be in the next three months?",
+    ),
+    out_of_scope=(
+        "Who is the president of France?",
+        "Tell me a joke about cats.",
+        "What's the weather tomorrow?",
+        "Write Python code for quicksort.",
+    ),
+    reply="I can't help with that: I answer questions about Kitty Vogue's products, sales and campaigns.",
+)
+
+
+def make_agent(folder: str | Path, model: str | Model = DEFAULT_MODEL, *, today: date = TODAY) -> Agent:
+    """The assistant, over a shop database in `folder` (generated if it is not there yet).
+
+    Args:
+        folder: Where the database is.
+        model: A model id or a model.
+        today: The day that the assistant takes for today.
+    """
+    shop = build_shop(Path(folder) / "kitty_vogue.sqlite", today=today)
+    resolved = resolve_model(model)
+    return Agent(
+        resolved,
+        "You plan for the assistant of Kitty Vogue, a shop for hats and clothes. Weeks run from Monday to Sunday.",
+        name="kitty_vogue",
+        description="Answers questions about a shop's products, sales and campaigns.",
+        tools=[
+            shop_tools(shop, today),
+            make_generate_query(resolved, shop, today.isoformat()),
+            make_generate_response(resolved),
+        ],
+        examples=EXAMPLES,
+        intent=INTENT,
+        limits=Limits(replans=1),
+    )
+
+
+def kitty_vogue() -> Agent:
+    """The assistant with the default model and a database in the user's cache, for ``agentkit run``."""
+    return make_agent(Path(platformdirs.user_cache_dir("agentkit")))

@@ -1,0 +1,222 @@
+"""Type-directed decoding: a plan line by line, each under a grammar of the names and types defined so far.
+
+The engine keeps the prefix cached, so a line costs about what it would cost in one long reply. A line is checked as
+soon as it is there; one that the checker refuses is sampled again, a little warmer.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from agentkit.checker import CheckReport, check
+from agentkit.diagnostics import Code
+from agentkit.events import PlanLine
+from agentkit.messages import GrammarOutput, Message, ModelRequest, ModelSettings
+from agentkit.plan import Plan
+from agentkit.planning import PlanRequest, Proposal
+from agentkit.run import Run
+from agentkit.spelling import LineOption, line_grammar, read_python
+from agentkit.types import Type
+
+MAX_LINES = 24
+"""Lines of a plan at most; a small model that has not answered by then never does."""
+
+MAX_LEVEL = 2
+"""Levels of blocks that may be opened."""
+
+TRIES = 4
+"""Samples of one line."""
+
+_ASSIGNED = re.compile(r"^\s*([a-z_][a-z0-9_]*) = (.*)$")
+_LOOP = re.compile(r"^\s*(?:for|while)\b")
+_BOUND = re.compile(r"^\s*for ([a-z][a-z0-9_]*) in ")
+_PROBE = "probe_of_line"
+
+
+class TypedDecoder:
+    """Writes one plan.
+
+    Args:
+        request: What is asked.
+        run: Model, budgets and events.
+        messages: The conversation that asks for the plan.
+        settings: Sampling settings of the first try of a line.
+        purpose: Who asks, for the events.
+    """
+
+    def __init__(
+        self, request: PlanRequest, run: Run, messages: tuple[Message, ...], settings: ModelSettings, purpose: str
+    ) -> None:
+        self._request = request
+        self._run = run
+        self._messages = messages
+        self._settings = settings
+        self._purpose = purpose
+
+    async def decode(self) -> Proposal:
+        """The plan; one whose last line could not be mended is returned too, for the checker to refuse."""
+        lines: list[str] = []
+        while len(lines) < MAX_LINES:
+            line, good = await self._next(lines)
+            lines.append(line)
+            now = self._run.clock.time()
+            self._run.events.emit(PlanLine(now, len(self._request.attempts) + 1, line, self._run.within))
+            if not good or _answered(lines):
+                break
+        source = "\n".join(lines)
+        return Proposal(self._read(lines), source)
+
+    async def _next(self, lines: list[str]) -> tuple[str, bool]:
+        """The next line, and whether the checker accepts it there."""
+        grammar = GrammarOutput(line_grammar(self._request.toolbox, list(self._places(lines))))
+        prefix = "".join(f"{line}\n" for line in lines)
+        warmth = self._settings.temperature or 0.0
+        line, fallback = "", ""
+        for attempt in range(TRIES):
+            settings = replace(self._settings, temperature=min(warmth + 0.3 * attempt, 1.2), stop=("\n",))
+            asked = ModelRequest(self._messages, output=grammar, prefix=prefix, settings=settings)
+            assert self._run.model is not None, "the planner that made this decoder has a model"
+            response = await self._run.model.request(asked, purpose=self._purpose)
+            line = response.text.split("\n")[0].rstrip()
+            verdict = self._judge(lines, line)
+            if verdict == "good":
+                return line, True
+            if verdict == "doubtful":
+                fallback = fallback or line
+        return (fallback, True) if fallback else (line, False)
+
+    def _judge(self, lines: list[str], line: str) -> str:
+        """``good``, ``doubtful`` (right, and probably not what was meant) or ``bad``."""
+        if not line.strip() or _repeats(lines, line):
+            return "bad"
+        candidate = [*lines, line]
+        report = self._check(candidate, partial=not _answered(candidate))
+        if report.errors:
+            return "bad"
+        if _answered(candidate) and any(one.code is Code.UNUSED for one in report.warnings):
+            return "doubtful"
+        return "good"
+
+    def _read(self, lines: Sequence[str]) -> Plan:
+        plan = read_python("\n".join(lines), self._request.toolbox)
+        request = self._request
+        return replace(plan, goal=plan.goal or request.task, inputs={**request.inputs, **plan.inputs})
+
+    def _check(self, lines: Sequence[str], *, partial: bool) -> CheckReport:
+        opened = [f"{'    ' * (_level(lines[-1]) + 1)}{_PROBE} = None"] if lines and lines[-1].endswith(":") else []
+        request = self._request
+        return check(
+            self._read([*lines, *opened]),
+            request.toolbox,
+            policy=request.policy,
+            limits=request.limits,
+            given=request.given,
+            approver=request.approver,
+            partial=partial,
+        )
+
+    # where the next line may stand
+
+    def _places(self, lines: list[str]) -> Iterator[LineOption]:
+        """Every indentation that the next line may have, with what it sees there."""
+        if not lines:
+            yield self._place(lines, 0)
+            return
+        level = _level(lines[-1])
+        if lines[-1].endswith(":"):
+            yield self._place(lines, level + 1)
+            return
+        for indent in range(level, -1, -1):
+            yield self._place(lines, indent)
+
+    def _place(self, lines: list[str], indent: int) -> LineOption:
+        around = list(_around(lines, indent))
+        in_loop = any(_LOOP.match(line) for line in around)
+        return LineOption(
+            indent,
+            self._scope(lines, indent),
+            in_loop=in_loop,
+            after_if=_else_possible(lines, indent),
+            answer=not in_loop,
+            opens=indent < MAX_LEVEL,
+            lists=tuple(_lists(lines)) if in_loop else (),
+        )
+
+    def _scope(self, lines: list[str], indent: int) -> dict[str, Type]:
+        """The names that a line at `indent` can see, with their types: asked of the checker by trial assignments."""
+        names = list(dict.fromkeys((*self._request.inputs, *self._request.given, *_names(lines))))
+        if not names:
+            return {}
+        probes = [f"{'    ' * indent}{_PROBE}_{i} = {name}" for i, name in enumerate(names)]
+        report = self._check([*lines, *probes], partial=True)
+        wrong = {one.line for one in report.errors}
+        first = len(lines) + 1
+        return {
+            name: report.types[f"{_PROBE}_{i}"]
+            for i, name in enumerate(names)
+            if first + i not in wrong and f"{_PROBE}_{i}" in report.types
+        }
+
+
+def _level(line: str) -> int:
+    return (len(line) - len(line.lstrip())) // 4
+
+
+def _names(lines: Sequence[str]) -> Iterator[str]:
+    """Every name that the lines assign or bind."""
+    for line in lines:
+        found = _ASSIGNED.match(line) or _BOUND.match(line)
+        if found:
+            yield found[1]
+
+
+def _lists(lines: Sequence[str]) -> Iterator[str]:
+    """Names of lists that were made empty, to be appended to."""
+    return (found[1] for line in lines if (found := _ASSIGNED.match(line)) and found[2] == "[]")
+
+
+def _around(lines: Sequence[str], indent: int) -> Iterator[str]:
+    """The lines that opened the blocks around a next line at `indent`, innermost first."""
+    wanted = indent - 1
+    for line in reversed(lines):
+        if wanted < 0:
+            return
+        if _level(line) == wanted and line.endswith(":"):
+            yield line
+            wanted -= 1
+
+
+def _else_possible(lines: Sequence[str], indent: int) -> bool:
+    """Whether the latest line at `indent` opened an ``if`` that has a block and no ``else`` yet."""
+    for line in reversed(lines):
+        if _level(line) < indent:
+            return False
+        if _level(line) == indent:
+            return line.lstrip().startswith("if ") and line is not lines[-1]
+    return False
+
+
+def _repeats(lines: Sequence[str], line: str) -> bool:
+    """Whether a line does again what an earlier one did: the loop that small models fall into."""
+    found = _ASSIGNED.match(line)
+    if found is None:
+        return False
+    same_level = [one for one in map(_ASSIGNED.match, lines) if one]
+    if any(one[2] == found[2] and "(" in found[2] for one in same_level):
+        return True
+    return _level(line) == 0 and any(one[1] == found[1] and one[2] != "[]" for one in same_level)
+
+
+def _answered(lines: Sequence[str]) -> bool:
+    """Whether every way through the plan has answered."""
+    last = lines[-1]
+    if not last.lstrip().startswith("answer("):
+        return False
+    if _level(last) == 0:
+        return True
+    if "else:" not in lines or next(_around(lines, _level(last)), "") != "else:":
+        return False
+    position = len(lines) - 1 - list(reversed(lines)).index("else:")
+    return position > 0 and lines[position - 1].lstrip().startswith("answer(")
