@@ -7,6 +7,7 @@ import gzip
 import socket
 import sys
 import time
+import tracemalloc
 import zlib
 from collections.abc import Awaitable, Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -30,6 +31,8 @@ PAGE = """<!DOCTYPE html><html><head><title>Coats &amp; hats</title><style>p { c
 a hat is <b>3</b>.</p><table><tr><td>coat</td><td>12</td></tr><tr><td>hat</td><td>3</td></tr></table>
 <pre>one
   two</pre><a title="a > b" href='/'>home</a></body></html>"""
+
+BOMB = gzip.compress(b"\0" * 50_000_000)
 
 Answer = tuple[int, dict[str, str], bytes]
 
@@ -55,7 +58,7 @@ class Handler(BaseHTTPRequestHandler):
             "/image": (200, {"Content-Type": "image/png"}, b"\x89PNG\0"),
             "/long": (200, {"Content-Type": "text/plain"}, b"x" * 5000),
             "/zip": (200, {"Content-Type": "text/plain", "Content-Encoding": "gzip"}, gzip.compress(b"packed")),
-            "/bomb": (200, {"Content-Encoding": "gzip"}, gzip.compress(b"\0" * 50_000_000)),
+            "/bomb": (200, {"Content-Encoding": "gzip"}, BOMB),
             "/deflate": (
                 200,
                 {"Content-Type": "text/plain", "Content-Encoding": "deflate"},
@@ -171,8 +174,15 @@ async def test_long_contents_are_cut(fetch: Fetch) -> None:
 
 async def test_a_bomb_is_not_unpacked(fetch: Fetch) -> None:
     """Fifty megabytes of zeros in fifty kilobytes; the tool holds no more than its limit."""
-    found = await fetch("/bomb", max_bytes=10_000)
+    await fetch("/zip")  # so that importing the client is not measured
+    tracemalloc.start()
+    try:
+        found = await fetch("/bomb", max_bytes=10_000)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
     assert found["truncated"] is True
+    assert peak < 10_000_000
 
 
 async def test_redirects_are_followed_within_the_list(fetch: Fetch, base: str) -> None:
@@ -354,6 +364,20 @@ async def test_a_public_address_is_checked_and_then_used(monkeypatch: pytest.Mon
     target = await locate("https://Shop.Example.COM./a?b#c", parse_rules(["*.example.com"]))
     assert (target.host, target.port, target.address) == ("shop.example.com", 443, "93.184.216.34")
     assert asked == [("shop.example.com", 443)]
+
+
+async def test_the_connection_goes_to_the_checked_address(
+    fetch: Fetch, base: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The name has no address outside this test: looking it up a second time would fail."""
+
+    async def resolve(host: str, port: int) -> list[str]:
+        return ["127.0.0.1"]
+
+    monkeypatch.setattr(addresses, "_resolve", resolve)
+    name = f"pinned.example.com:{base.partition(':')[2]}"
+    assert (await fetch(f"http://{name}/page", allow=[name]))["url"] == f"http://{name}/page"
+    assert Handler.asked[0][1]["Host"] == name
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1/", "http://2130706433/", "http://0x7f.1/", "http://[::1]/"])
