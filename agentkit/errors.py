@@ -16,7 +16,8 @@ Split by who must act::
     ├── ModelError               the operator: a provider failed
     │   ├── ModelUnavailableError    network, rate limit, overload: worth another try
     │   ├── ModelRefusedError        the request is wrong or not allowed: no other try will help
-    │   └── ModelOutputError         the reply is malformed, truncated or empty
+    │   ├── ModelOutputError         the reply is malformed, truncated or empty
+    │   └── ModelFileError           the weights of a local model cannot be fetched, or are damaged
     └── JournalError             the operator: the journal cannot be read or written
 
 Problems in a plan are not exceptions: `check` returns them as `Diagnostic` data, because a model can mend them.
@@ -105,6 +106,10 @@ class ModelRefusedError(ModelError):
 
 class ModelOutputError(ModelError):
     """The model answered, but the answer is malformed, truncated or empty."""
+
+
+class ModelFileError(ModelError):
+    """The weights of a local model could not be fetched or checked, or the engine cannot load them."""
 
 
 class JournalError(AgentKitError):

