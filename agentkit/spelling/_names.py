@@ -57,7 +57,12 @@ class Ids:
         if name not in self.taken and _may_be_id(name):
             self.bound.add(name)
             return name
-        fresh = self.claim(name)
+        return self.bind_fresh(name)
+
+    def bind_fresh(self, base: str) -> str:
+        """A name of its own for what a loop binds."""
+        self._next.setdefault(base, 1)
+        fresh = self._number(base, line=None)
         self.taken.discard(fresh)
         self.bound.add(fresh)
         return fresh
