@@ -12,7 +12,7 @@ import platformdirs
 from rich.console import Console
 from rich.markup import escape
 
-from agentkit.models.catalogue import CATALOGUE, model_path
+from agentkit.models.catalogue import CATALOGUE, is_pulled, weights_path
 
 PACKAGES = {
     "pydantic": "",
@@ -40,12 +40,11 @@ def report(console: Console) -> int:
         console.print(
             f"[green]✓[/] {variable} {state}" if os.environ.get(variable) else f"[dim]–[/] {variable} {state}"
         )
-    for name in CATALOGUE:
-        path = model_path(name)
-        if path.is_file():
-            console.print(f"[green]✓[/] local:{name} at {escape(str(path))}", highlight=False)
+    for weights in CATALOGUE:
+        if is_pulled(weights):
+            console.print(f"[green]✓[/] {weights.id} at {escape(str(weights_path(weights)))}", highlight=False)
         else:
-            console.print(f"[dim]–[/] local:{name} is not here: agentkit models pull {name}", highlight=False)
+            console.print(f"[dim]–[/] {weights.id} is not here: agentkit models pull {weights.name}", highlight=False)
     missing += _writable(console, Path(platformdirs.user_state_dir("agentkit")))
     free = shutil.disk_usage(Path.home()).free / 1e9
     console.print(f"{'[green]✓[/]' if free > 2 else '[yellow]![/]'} {free:.0f} GB of disk free")
