@@ -45,6 +45,7 @@ from agentkit.types import (
     to_schema,
     type_of_value,
     unrefined,
+    widen,
 )
 
 DATE = StringType(format="date")
@@ -342,6 +343,12 @@ def test_join_flattens_dedupes_and_absorbs() -> None:
     assert join([STRING, ANY]) == ANY
     assert join([join([STRING, NULL]), INTEGER]) == UnionType((INTEGER, NULL, STRING))
     assert join(ObjectType(((f"f{n}", STRING, True),)) for n in range(99)) == ObjectType((), ANY)
+
+
+def test_widening_forgets_what_only_one_value_tells() -> None:
+    assert str(widen(type_of_value({"n": 1, "xs": [1, 2.5], "s": "a"}))) == "{n: integer, xs: list[number], s: string}"
+    assert widen(join([literal("a"), NULL])) == join([STRING, NULL])
+    assert widen(type_of_value([])) == ArrayType(NEVER)
 
 
 def test_booleans_are_not_the_numbers_that_python_takes_them_for() -> None:

@@ -12,11 +12,17 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Literal:
-    """A JSON scalar."""
+    """A JSON scalar. ``true``, ``1`` and ``1.0`` are three different literals, though Python takes them for equal."""
 
     value: None | bool | int | float | str
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Literal) and type(self.value) is type(other.value) and self.value == other.value
+
+    def __hash__(self) -> int:
+        return hash((type(self.value), self.value))
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +224,16 @@ def children(expr: Expr) -> Iterator[Expr]:
                 yield value
         case Template(parts):
             yield from (part for part in parts if not isinstance(part, str))
+
+
+def deeper_than(expr: Expr, most: int) -> bool:
+    """Whether `expr` has more than `most` levels."""
+    level = [expr]
+    for _ in range(most):
+        level = [child for parent in level for child in children(parent)]
+        if not level:
+            return False
+    return True
 
 
 def names(expr: Expr) -> frozenset[str]:
