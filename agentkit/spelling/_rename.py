@@ -69,7 +69,7 @@ def _comprehension(expr: Comprehension, scope: Scope) -> Comprehension:
 
 
 def map_children(expr: Expr, change: Callable[[Expr], Expr]) -> Expr:
-    """`expr` with `change` applied to each of its direct sub-expressions that bind no names."""
+    """`expr` with `change` applied to each of its direct sub-expressions, whatever names it binds."""
 
     def maybe(part: Expr | None) -> Expr | None:
         return None if part is None else change(part)
@@ -99,5 +99,9 @@ def map_children(expr: Expr, change: Callable[[Expr], Expr]) -> Expr:
             return Apply(function, tuple(map(change, args)), tuple((name, change(value)) for name, value in keywords))
         case Template(parts):
             return Template(tuple(part if isinstance(part, str) else change(part) for part in parts))
+        case Comprehension(element, targets, source, condition, key):
+            return Comprehension(change(element), targets, change(source), maybe(condition), maybe(key))
+        case Lambda(item, body):
+            return Lambda(item, change(body))
         case _:
             return expr
