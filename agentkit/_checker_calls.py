@@ -31,7 +31,7 @@ class CallChecker:
     def check(self, step: Call, given: Mapping[str, Type], fallback: Type | None, path: Path) -> Type:
         """Report what is wrong with a call whose argument types are `given`; the type of its value."""
         self._check_settings(step, path)
-        tool = self._toolbox.get(step.tool)
+        tool: Tool | None = self._toolbox.get(step.tool)
         if tool is None:
             self._unknown_tool(step, path)
             return ANY
@@ -39,7 +39,8 @@ class CallChecker:
         self._check_arguments(step, tool, given, path)
         if step.on_error == "value":
             return join((tool.output_type, NULL if fallback is None else fallback))
-        return tool.output_type
+        result: Type = tool.output_type
+        return result
 
     def _check_settings(self, step: Call, path: Path) -> None:
         if step.retry is not None and not 0 <= step.retry <= MAX_RETRIES:

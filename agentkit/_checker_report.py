@@ -63,9 +63,7 @@ class Findings:
             found = mismatch(kind, target) or Mismatch((), "type", str(target), str(kind))
             literal = not names(expr)
             code = _CODES.get(found.kind, Code.MISTYPED_ARGUMENT) if literal else Code.CANNOT_FLOW
-            self.report(
-                code, (*path, *found.path), f"{found.found} cannot be used here.", expected=found.expected
-            )
+            self.report(code, (*path, *found.path), f"{found.found} cannot be used here.", expected=found.expected)
         elif flow is Flow.MAYBE:
             self.note(path)
 

@@ -8,8 +8,9 @@ from agentkit._checker_names import Names
 from agentkit._checker_report import Findings, Path, some
 from agentkit._checker_usage import unused_steps
 from agentkit.diagnostics import Code, Diagnostic
-from agentkit.expressions import type_expression
-from agentkit.expressions.nodes import Expr, Literal, Name
+from agentkit.errors import ExpressionError
+from agentkit.expressions import evaluate, type_expression
+from agentkit.expressions.nodes import Apply, Expr, Literal, Name, names
 from agentkit.limits import Limits
 from agentkit.plan import (
     Ask,
@@ -44,6 +45,7 @@ from agentkit.types import (
     from_schema,
     item_type,
     join,
+    type_of_value,
     widen,
 )
 
@@ -54,8 +56,14 @@ MAX_NESTED_REPEATS = 3
 
 
 class StepChecker:
-    """One check of one plan. Collects `findings`, the greatest `lengths` of loops, the top-level `scope`,
-    and the `types` of all steps."""
+    """One check of one plan.
+
+    Attributes:
+        findings: What is wrong.
+        lengths: The greatest length of each loop's list, where it is known.
+        scope: The types of the top-level names.
+        types: The types of all steps.
+    """
 
     def __init__(self, toolbox: Toolbox, policy: Policy, limits: Limits, *, approver: bool) -> None:
         self.toolbox = toolbox
@@ -160,7 +168,7 @@ class StepChecker:
         return join((then, otherwise))
 
     def _for_each(self, step: ForEach, scope: Scope, path: Path) -> Type:
-        source = self._type(step.source, scope, (*path, "in"))
+        source = self._constant(step.source) or self._type(step.source, scope, (*path, "in"))
         if flows(source, ArrayType(ANY)) is Flow.NO:
             self.findings.report(
                 Code.NOT_ITERABLE,
@@ -285,6 +293,15 @@ class StepChecker:
             if known is not None:
                 return known
         return type_expression(expr, scope, self.findings.add, path, unknown)
+
+    def _constant(self, expr: Expr) -> Type | None:
+        """The exact type of a list that refers to nothing, such as ``range(10)``; None if it is not known so."""
+        if not isinstance(expr, Apply) or names(expr):
+            return None
+        try:
+            return type_of_value(evaluate(expr, {}))
+        except ExpressionError:
+            return None
 
     def _condition(self, expr: Expr, scope: Scope, path: Path) -> None:
         kind = self._type(expr, scope, path)

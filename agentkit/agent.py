@@ -104,7 +104,7 @@ class Agent:
                 setattr(self, attribute, value)
         self.name = self.name or type(self).__name__
         self.toolbox = Toolbox(*tools_of(self), *type(self).tools, *tools)
-        self._use_model()
+        self.model = None if self.model is None else resolve_model(self.model)
         self.planner = self.planner or PlanAndExecute()
 
     async def run(
@@ -157,12 +157,8 @@ class Agent:
     def with_model(self, model: str | Model) -> Self:
         """The same agent with another model."""
         other = copy(self)
-        other.model = model
-        other._use_model()
+        other.model = resolve_model(model)
         return other
-
-    def _use_model(self) -> None:
-        self._model = None if self.model is None else resolve_model(self.model)
 
     def run_sync(self, task: str, **options: Any) -> RunResult:
         """`run`, for code that is not async. Takes the same arguments."""
@@ -290,7 +286,7 @@ class Agent:
         return Run(
             id=run_id,
             limits=limits,
-            model=self._model,
+            model=None if self.model is None else resolve_model(self.model),
             human=human or self.human,
             journal=None if journal is None else journal.run(run_id),
             deps=deps,

@@ -122,8 +122,15 @@ class JournalStore:
                 " ORDER BY started DESC, run_id DESC"
             ).fetchall()
         return [
-            RunRow(*row, status="interrupted" if status == "running" and not _alive(owner, myself=True) else status)
-            for *row, status, owner in rows
+            RunRow(
+                run_id,
+                agent,
+                task,
+                started,
+                finished,
+                "interrupted" if status == "running" and not _alive(owner, myself=True) else status,
+            )
+            for run_id, agent, task, started, finished, status, owner in rows
         ]
 
     def events(self, run_id: str) -> tuple[Event, ...]:

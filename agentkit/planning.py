@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from agentkit.check import CheckReport
+from agentkit.checker import CheckReport
 from agentkit.limits import Limits
 from agentkit.messages import Json, Message
 from agentkit.plan import JsonSchema, Plan

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable
+
 from typing_extensions import TypedDict
 
 from agentkit.checker import CheckedPlan, check
@@ -126,8 +127,7 @@ class SkewedDag:
             await asyncio.sleep(self.seconds[i])
 
         async with asyncio.TaskGroup() as group:
-            for i in range(len(self.seconds)):
-                tasks.append(group.create_task(work(i)))
+            tasks.extend(group.create_task(work(i)) for i in range(len(self.seconds)))
 
 
 class StepPlanner:
@@ -147,7 +147,7 @@ class StepPlanner:
 
 def many_tools(count: int) -> list[Tool]:
     """Tools made of as many functions."""
-    made = []
+    made: list[Tool] = []
     for number in range(count):
 
         async def look_up(key: str, limit: int = 10) -> list[str]:

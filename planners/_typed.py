@@ -100,8 +100,10 @@ class TypedDecoder:
         return "good"
 
     def _read(self, lines: Sequence[str]) -> Plan:
-        plan = read_python("\n".join(lines), self._request.toolbox)
         request = self._request
+        text = "".join(f"{line}\n" for line in lines)
+        given = (*request.inputs, *request.given)
+        plan = read_python(text, request.toolbox, partial=not (lines and _answered(lines)), given=given)
         return replace(plan, goal=plan.goal or request.task, inputs={**request.inputs, **plan.inputs})
 
     def _check(self, lines: Sequence[str], *, partial: bool) -> CheckReport:

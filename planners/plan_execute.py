@@ -64,7 +64,10 @@ class PlanAndExecute:
         response = await run.model.request(asked, purpose=purpose)
         if spelling == "json":
             return Proposal(_with_goal(read_json(response.text), request), response.text)
-        return Proposal(_with_goal(read_python(response.text, request.toolbox), request), response.text)
+        return Proposal(
+            _with_goal(read_python(response.text, request.toolbox, given=(*request.inputs, *request.given)), request),
+            response.text,
+        )
 
     def _settings_for(self, request: PlanRequest) -> ModelSettings:
         """Deterministic at first; warmer with each refused plan, so that a model that does not repair resamples."""

@@ -311,7 +311,11 @@ OFFENCES: tuple[tuple[Rule, Tree, str], ...] = (
         _tree(checker="from agentkit.types._formats import known", types="", types___formats=""),
         "agentkit.checker:1 imports agentkit.types._formats, which is private to agentkit.types",
     ),
-    (heavy_packages_load_late, _tree(checker="import jsonschema"), "agentkit.checker:1 imports jsonschema at module level"),
+    (
+        heavy_packages_load_late,
+        _tree(checker="import jsonschema"),
+        "agentkit.checker:1 imports jsonschema at module level",
+    ),
     (
         heavy_packages_load_late,
         _tree(cli="import typer\nimport openai"),
@@ -328,7 +332,11 @@ OFFENCES: tuple[tuple[Rule, Tree, str], ...] = (
         "agentkit.checker:2 imports by a computed name",
     ),
     (modules_say_what_they_are, _tree(checker="x = 1"), "agentkit.checker has no docstring"),
-    (rooms_are_small, _tree(checker="def f():\n" + "    x = 1\n" * 60), "agentkit.checker:1 f has 61 lines; keep below 60"),
+    (
+        rooms_are_small,
+        _tree(checker="def f():\n" + "    x = 1\n" * 60),
+        "agentkit.checker:1 f has 61 lines; keep below 60",
+    ),
     (rooms_are_small, _tree(checker="x = 1\n" * 451), "agentkit.checker has 451 lines; split it by idea below 450"),
     (
         no_bare_rooms,

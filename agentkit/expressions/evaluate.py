@@ -23,9 +23,10 @@ from agentkit.expressions._bounds import (
     too_large,
     weigh,
 )
+from agentkit.expressions._failures import error_of, misplaced_lambda
 from agentkit.expressions._lookup import listed, looked_up, no_field
 from agentkit.expressions._operations import BINARY, COMPARISONS, as_integer, negative, positive, to_text
-from agentkit.expressions.functions import FUNCTIONS, Function
+from agentkit.expressions.functions import FUNCTIONS
 from agentkit.expressions.nodes import (
     Apply,
     Binary,
@@ -49,7 +50,6 @@ from agentkit.expressions.nodes import (
     deeper_than,
     names,
 )
-from agentkit.expressions.printing import to_source
 from agentkit.messages import Json
 
 Scope: TypeAlias = Mapping[str, Json]
@@ -57,7 +57,6 @@ Compiled: TypeAlias = Callable[[Scope], Json]
 _Inner: TypeAlias = Callable[[Scope, Budget], Json]
 
 _MOST_NESTED: Final = 2 * MAX_DEPTH + 8
-_SHOWN_SOURCE: Final = 120
 
 
 def evaluate(expr: Expr, scope: Scope) -> Json:
@@ -89,9 +88,9 @@ def compile_expression(expr: Expr) -> Compiled:
             if builds:
                 weigh(value)
         except Refusal as refusal:
-            raise _error(expr, refusal) from refusal
+            raise error_of(expr, refusal) from refusal
         except (RecursionError, MemoryError) as error:
-            raise _error(expr, too_large("the values are too large or nested too deeply")) from error
+            raise error_of(expr, too_large("the values are too large or nested too deeply")) from error
         return value
 
     return run
@@ -111,15 +110,6 @@ def _builds(expr: Expr) -> bool:
     if isinstance(expr, Comprehension | Apply) or (isinstance(expr, Binary) and expr.op in "+*"):
         return True
     return any(_builds(part) for part in children(expr))
-
-
-def _error(expr: Expr, refusal: Refusal) -> ExpressionError:
-    source = to_source(expr)
-    if len(source) > _SHOWN_SOURCE:
-        source = source[:_SHOWN_SOURCE] + "…"
-    error = ExpressionError(f"{source}: {refusal}")
-    error.__cause__ = refusal
-    return error
 
 
 def _compile(expr: Expr) -> _Inner:
@@ -163,7 +153,7 @@ def _compile(expr: Expr) -> _Inner:
 
 def _refusing(expr: Expr, reason: str) -> _Inner:
     def run(scope: Scope, budget: Budget) -> Json:
-        raise _error(expr, mistyped(reason))
+        raise error_of(expr, mistyped(reason))
 
     return run
 
@@ -175,7 +165,7 @@ def _name(expr: Name) -> _Inner:
         try:
             return scope[name]
         except KeyError:
-            raise _error(expr, mistyped(f"nothing defines {name!r} here; names are {listed(scope)}")) from None
+            raise error_of(expr, mistyped(f"nothing defines {name!r} here; names are {listed(scope)}")) from None
 
     return run
 
@@ -187,7 +177,7 @@ def _field(expr: Field) -> _Inner:
         value = of(scope, budget)
         if type(value) is dict and key in value:
             return value[key]
-        raise _error(expr, no_field(value, key))
+        raise error_of(expr, no_field(value, key))
 
     return run
 
@@ -204,7 +194,7 @@ def _item(expr: Item) -> _Inner:
         try:
             return looked_up(value, at)
         except Refusal as refusal:
-            raise _error(expr, refusal) from refusal
+            raise error_of(expr, refusal) from refusal
 
     return run
 
@@ -225,7 +215,7 @@ def _slice(expr: Slice) -> _Inner:
             charge(budget, 1 + len(value) // 8)
             return value[start:stop:step]
         except Refusal as refusal:
-            raise _error(expr, refusal) from refusal
+            raise error_of(expr, refusal) from refusal
 
     return run
 
@@ -242,7 +232,7 @@ def _unary(expr: Unary) -> _Inner:
         try:
             return apply(value, budget)
         except Refusal as refusal:
-            raise _error(expr, refusal) from refusal
+            raise error_of(expr, refusal) from refusal
 
     return run
 
@@ -255,7 +245,7 @@ def _boolean(expr: Expr, inner: _Inner) -> _Inner:
         if value is True or value is False:
             return value
         reason = f"the condition is {kind_of(value)}; compare explicitly, e.g. x is not None, or len(x) > 0"
-        raise _error(expr, mistyped(reason))
+        raise error_of(expr, mistyped(reason))
 
     return run
 
@@ -268,9 +258,9 @@ def _binary(expr: Binary) -> _Inner:
         try:
             return operate(one, other, budget)
         except Refusal as refusal:
-            raise _error(expr, refusal) from refusal
+            raise error_of(expr, refusal) from refusal
         except OverflowError:
-            raise _error(expr, too_large("the number is too large")) from None
+            raise error_of(expr, too_large("the number is too large")) from None
 
     return run
 
@@ -287,7 +277,7 @@ def _compare(expr: Compare) -> _Inner:
                 if not test(left, right, budget):
                     return False
             except Refusal as refusal:
-                raise _error(expr, refusal) from refusal
+                raise error_of(expr, refusal) from refusal
             left = right
         return True
 
@@ -328,7 +318,7 @@ def _object(expr: ObjectOf) -> _Inner:
 def _key(expr: Expr, key: Json) -> str:
     if type(key) is str:
         return key
-    raise _error(expr, mistyped(f"a key must be a text, not {kind_of(key)}; write str(…)"))
+    raise error_of(expr, mistyped(f"a key must be a text, not {kind_of(key)}; write str(…)"))
 
 
 def _size(expr: Expr | None) -> int:
@@ -372,7 +362,7 @@ def _comprehension(expr: Comprehension) -> _Inner:
                     keyed[name] = element(inner, budget)
             check_list(len(found) + len(keyed))
         except Refusal as refusal:
-            raise _error(expr, refusal) from refusal
+            raise error_of(expr, refusal) from refusal
         return found if key is None else keyed
 
     return run
@@ -396,7 +386,7 @@ def _apply(expr: Apply) -> _Inner:
     bound = function.bind(expr.args, expr.keywords)
     if isinstance(bound, str):
         return _refusing(expr, f"{expr.function} {bound}; it is {function.signature}")
-    if problem := _misplaced_lambda(function, expr):
+    if problem := misplaced_lambda(function, expr):
         return _refusing(expr, problem)
     run, args = function.run, [_compile(arg) for arg in expr.args]
     keywords = [(name, _argument(value)) for name, value in expr.keywords]
@@ -408,23 +398,11 @@ def _apply(expr: Apply) -> _Inner:
             charge(budget, 1)
             return run(budget, *given, **named)
         except Refusal as refusal:
-            raise _error(expr, refusal) from refusal
+            raise error_of(expr, refusal) from refusal
         except OverflowError:
-            raise _error(expr, too_large("the number is too large")) from None
+            raise error_of(expr, too_large("the number is too large")) from None
 
     return call
-
-
-def _misplaced_lambda(function: Function, expr: Apply) -> str:
-    for parameter in function.parameters:
-        if not parameter.takes_lambda:
-            continue
-        given = dict(expr.keywords).get(parameter.name)
-        if given is not None and not isinstance(given, Lambda):
-            return "key= takes a lambda, e.g. key=lambda item: item.price"
-        if not parameter.keyword_only and len(expr.args) > 1:
-            return "key= is given by its name, e.g. key=lambda item: item.price"
-    return ""
 
 
 def _argument(expr: Expr) -> _Inner:
@@ -460,7 +438,7 @@ def _template(expr: Template) -> _Inner:
                 texts.append(text)
             charge(budget, 1 + length // 64)
         except Refusal as refusal:
-            raise _error(expr, refusal) from refusal
+            raise error_of(expr, refusal) from refusal
         return "".join(texts)
 
     return run

@@ -25,10 +25,10 @@ first = fetch_product_info(product_name=top[0].name)
 answer(f"The top three are {[p.name for p in top]}; there are {first.stock} of {first.name} in stock.")""",
     ),
     Example(
-        "How many pounds of fabric is 12 kilograms and 7 more?",
+        "What is 15 % of 1,240?",
         """\
-total = calculate(expression="12 / 0.45359237 + 7")
-answer(f"{total:.2f} pounds")""",
+share = calculate(expression="1240 * 15 / 100")
+answer(share)""",
     ),
     Example(
         "What are the prices of the two products that sold best last year?",
@@ -39,10 +39,10 @@ infos = [fetch_product_info(product_name=p.name) for p in top]
 answer([f"{p.name}: ${p.price}" for p in infos])""",
     ),
     Example(
-        "In how many weeks of last year are sales of the Velvet Bow missing?",
+        "In how many weeks of last year are sales of the Velvet Collar missing?",
         """\
 year = get_date_range(period="last_year")
-gaps = find_sales_gaps(product_name="Velvet Bow", start_date=year.start_date, end_date=year.end_date)
+gaps = find_sales_gaps(product_name="Velvet Collar", start_date=year.start_date, end_date=year.end_date)
 answer(f"Sales are missing in {len(gaps)} weeks.")""",
     ),
     Example(
@@ -60,11 +60,11 @@ else:
 
 INTENT = ModelIntent(
     scope=(
-        "Kitty Vogue sells hats and clothes. Its assistant answers questions about the shop's products, prices, stock, "
+        "Kitty Vogue sells hats, clothes, shoes and accessories. Its assistant answers questions about the shop's products, prices, stock, "
         "sales, campaigns and projections, and does arithmetic, dates and unit conversions."
     ),
     in_scope=(
-        "How much is the Velvet Bow?",
+        "How much is the Velvet Collar?",
         "What did we earn last month?",
         "How many pounds are 3 kilograms?",
         "What will sales be in the next three months?",
@@ -91,7 +91,7 @@ def make_agent(folder: str | Path, model: str | Model = DEFAULT_MODEL, *, today:
     resolved = resolve_model(model)
     return Agent(
         resolved,
-        "You plan for the assistant of Kitty Vogue, a shop for hats and clothes. Weeks run from Monday to Sunday.",
+        "You plan for the assistant of Kitty Vogue, a shop for hats, clothes, shoes and accessories. Weeks run from Monday to Sunday.",
         name="kitty_vogue",
         description="Answers questions about a shop's products, sales and campaigns.",
         tools=[
