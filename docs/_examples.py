@@ -257,10 +257,10 @@ answer(cost)
     Code.NOT_BOOLEAN: Example("""\
 top = top_products()
 if top:
-    line = "There are best-sellers."
+    said = "There are best-sellers."
 else:
-    line = "Nothing was sold."
-answer(line)
+    said = "Nothing was sold."
+answer(said)
 """),
     Code.WRONG_OPERAND: Example("""\
 top = top_products(count=1)
