@@ -92,7 +92,8 @@ class StepChecker:
                 "the plan does not say what its answer is.",
                 suggestion="End with answer(...).",
             )
-        self._check_unused(plan, partial=partial)
+        if not any(one.severity == "error" for one in self.findings.diagnostics):
+            self._check_unused(plan, partial=partial)
 
     # steps
 

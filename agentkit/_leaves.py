@@ -27,6 +27,7 @@ from agentkit.messages import Json, user
 from agentkit.plan import Ask, Call, Generate, JsonSchema, Step, Subgoal, Value
 from agentkit.policy import Policy
 from agentkit.protocols import ApprovalRequest, SubgoalRunner
+from agentkit.results import IN_DOUBT
 from agentkit.run import History, Run
 from agentkit.schedule import Node
 from agentkit.toolbox import Tool
@@ -214,7 +215,7 @@ class Leaves:
         """Refuse to repeat a write that may have happened, unless the tool recognises its idempotency key."""
         if name in self._history.started and not tool.idempotent:
             raise AgentKitError(
-                f"in doubt: {tool.name!r} had started when the process ended and no result was recorded; "
+                f"{IN_DOUBT}{tool.name!r} had started when the process ended and no result was recorded; "
                 "look whether it happened, then resume with a decision for this step"
             )
 

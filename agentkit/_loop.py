@@ -94,6 +94,9 @@ class Loop:
         if outcome.status == "stopped":
             self.attempts.append(Attempt(proposal.plan, proposal.source, report, outcome))
             return self.stop("stopped", outcome.error)
+        if outcome.in_doubt:
+            self.attempts.append(Attempt(proposal.plan, proposal.source, report, outcome))
+            return self.stop("failed", outcome.error)
         if outcome.status == "done" and not proposal.final:
             self.attempts.append(Attempt(proposal.plan, proposal.source, report, outcome))
             return self.next_turn()

@@ -12,7 +12,7 @@ import os
 import socket
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,6 +103,7 @@ class JournalStore:
         Raises:
             JournalError: Another living process writes this run.
         """
+        self._drain()
         with self._connect() as db:
             row = db.execute("SELECT status, owner FROM runs WHERE run_id = ?", (run_id,)).fetchone()
             if row is not None:
@@ -116,6 +117,7 @@ class JournalStore:
 
     def runs(self) -> list[RunRow]:
         """Every run, newest first."""
+        self._drain()
         with self._connect() as db:
             rows = db.execute(
                 "SELECT run_id, agent, task, started, finished, status, owner FROM runs"
@@ -139,6 +141,7 @@ class JournalStore:
         Raises:
             JournalError: There is no such run; the message names the latest ones.
         """
+        self._drain()
         with self._connect() as db:
             rows = db.execute("SELECT event FROM events WHERE run_id = ? ORDER BY number", (run_id,)).fetchall()
         if not rows:
@@ -148,6 +151,11 @@ class JournalStore:
                 + (f"; the latest are {latest}" if latest else "; it is empty")
             )
         return tuple(from_json(json.loads(row[0])) for row in rows)
+
+    def _drain(self) -> None:
+        """Wait until everything that this store was given is in the file."""
+        if self._writer is not None:
+            self._writer.drain()
 
     def close(self) -> None:
         """Commit everything and stop the writing thread."""
@@ -191,7 +199,7 @@ class _Writer:
         self._path = path
         self._wake = threading.Condition()
         self._rows: list[tuple[str, int, Event]] = []
-        self._waiters: list[tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]] = []
+        self._waiters: list[Callable[[str | None], None]] = []
         self._closing = False
         self._broken: str | None = None
         self._thread = threading.Thread(target=self._work, name="agentkit-journal", daemon=True)
@@ -211,9 +219,17 @@ class _Writer:
         with self._wake:
             if self._broken is not None:
                 raise JournalError(self._broken)
-            self._waiters.append((loop, future))
+            self._waiters.append(lambda problem: _settle_in(loop, future, problem))
             self._wake.notify()
         await future
+
+    def drain(self) -> None:
+        """Wait until everything put so far is written, or cannot be."""
+        written = threading.Event()
+        with self._wake:
+            self._waiters.append(lambda problem: written.set())
+            self._wake.notify()
+        written.wait()
 
     def close(self) -> None:
         with self._wake:
@@ -232,7 +248,8 @@ class _Writer:
                     waiters, self._waiters = self._waiters, []
                     closing_now = self._closing
                 self._commit(db, rows)
-                self._answer(waiters)
+                for answer in waiters:
+                    answer(self._broken)
                 if closing_now and not self._rows:
                     return
 
@@ -248,10 +265,10 @@ class _Writer:
         except (sqlite3.Error, TypeError, ValueError) as error:
             self._broken = f"cannot write the journal {str(self._path)!r}: {error}"
 
-    def _answer(self, waiters: list[tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]]) -> None:
-        for loop, future in waiters:
-            if not loop.is_closed():
-                loop.call_soon_threadsafe(_settle, future, self._broken)
+
+def _settle_in(loop: asyncio.AbstractEventLoop, future: asyncio.Future[None], problem: str | None) -> None:
+    if not loop.is_closed():
+        loop.call_soon_threadsafe(_settle, future, problem)
 
 
 def _settle(future: asyncio.Future[None], problem: str | None) -> None:

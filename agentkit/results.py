@@ -9,6 +9,9 @@ from agentkit.events import Event, RunStatus, StepFinished
 from agentkit.messages import Json, Usage
 from agentkit.plan import Plan
 
+IN_DOUBT = "in doubt: "
+"""What the error of a step begins with that had started before a crash and has no recorded result."""
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -30,6 +33,11 @@ class Outcome:
     def finished(self) -> dict[str, Json]:
         """The values of all steps that were done, by instance."""
         return {name: step.value for name, step in self.steps.items() if step.status == "done"}
+
+    @property
+    def in_doubt(self) -> tuple[str, ...]:
+        """Writes that may have happened before a crash: nobody but a person can say, so nothing may repeat them."""
+        return tuple(name for name, step in self.steps.items() if step.error.startswith(IN_DOUBT))
 
 
 @dataclass(frozen=True, slots=True)

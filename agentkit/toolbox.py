@@ -38,6 +38,7 @@ Tools: TypeAlias = "Tool | Toolbox | Iterable[Tools]"
 RESERVED_NAMES: Final[frozenset[str]] = (
     frozenset(RESERVED)
     | frozenset(("answer", "generate", "ask", "subgoal", "parallel", "branch", "each", "input", "print"))
+    | frozenset(("choose", "then", "otherwise", "for_each", "repeat", "next", "until"))
     | frozenset(keyword.kwlist)
 )
 """Names that mean something else in a plan; no tool may have one."""

@@ -13,7 +13,8 @@ PYTHON_GUIDE = """\
 You plan. Write a short program in a small subset of Python that does what the user asks by calling the tools below, \
 and ends with answer(...). Write code only: no prose, no imports, no functions, no classes.
 - Call tools with keyword arguments and give each result a name: top = fetch_top_products(num_products=3)
-- Results are data: top[0].name, len(top), [p.price for p in top if p.price > 10]. Never invent values.
+- Results are data: top[0].name, len(top), [p.price for p in top if p.price > 10]. Never invent values; \
+use a tool where one fits.
 - if/else, for, while with a clear end, [f(x=p.name) for p in items], f"text {value}"
 - pure functions: len sum min max sorted any all round abs str int float range add_days(date, n) days_between(a, b)
 - text = generate(f"...") writes text from data; reply = ask("...") asks the user.

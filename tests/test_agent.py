@@ -26,7 +26,7 @@ from agentkit.run import Run
 from agentkit.spelling import read_json, read_python
 from agentkit.testing import ScriptedModel
 from agentkit.toolbox import tool
-from tests.plans import BASIC, PRODUCTS, World, call
+from tests.plans import BASIC, PRODUCTS, World
 
 FREE = ModelProfile(spelling="python", decoding="free", repairs=True)
 GOOD = 'cost = price_of(name="hat")\nanswer(f"It costs ${cost}.")'
@@ -292,3 +292,26 @@ async def test_a_denied_write_leads_to_another_plan() -> None:
     assert result.output == "y"
     assert world.log == ["start y", "end y"]
     assert "leave the box alone" in model.requests[1].messages[-1].content
+
+
+async def test_a_write_in_doubt_ends_the_run_instead_of_leading_to_a_plan_that_repeats_it(tmp_path: Path) -> None:
+    world = World()
+    world.gates["x"] = asyncio.Event()
+    store = JournalStore(tmp_path / "runs.sqlite")
+    agent = Agent(scripted('answer(put(name="x"))'), tools=world.tools(), policy=Policy(writes="auto"))
+    task = asyncio.ensure_future(agent.run("?", journal=store, run_id="r1"))
+    while "start x" not in world.log:  # noqa: ASYNC110  # the world says what has begun in a plain list
+        await asyncio.sleep(0.01)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    world.gates.clear()
+    again = Agent(scripted('answer(put(name="x"))'), tools=world.tools(), policy=Policy(writes="auto"))
+    result = await again.resume("r1", store)
+    assert result.status == "failed"
+    assert "in doubt: 'put' had started" in result.error
+    assert world.log.count("start x") == 1
+    settled = await again.resume("r1", store, decisions={"put_1": "it happened"})
+    assert (settled.status, settled.output) == ("done", "it happened")
+    assert world.log.count("start x") == 1
+    store.close()

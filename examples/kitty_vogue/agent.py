@@ -9,6 +9,7 @@ import platformdirs
 
 from agentkit import Agent, Example, Limits, Model, resolve_model
 from agentkit.planners.intent import ModelIntent
+from agentkit.planning import Planner
 from examples.kitty_vogue.generation import make_generate_query, make_generate_response
 from examples.kitty_vogue.shop import TODAY, build_shop
 from examples.kitty_vogue.tools import shop_tools
@@ -60,8 +61,8 @@ else:
 
 INTENT = ModelIntent(
     scope=(
-        "Kitty Vogue sells hats, clothes, shoes and accessories. Its assistant answers questions about the shop's products, prices, stock, "
-        "sales, campaigns and projections, and does arithmetic, dates and unit conversions."
+        "Kitty Vogue sells hats, clothes, shoes and accessories. Its assistant answers questions about the shop's "
+        "products, prices, stock, sales, campaigns and projections, and does arithmetic, dates and unit conversions."
     ),
     in_scope=(
         "How much is the Velvet Collar?",
@@ -79,19 +80,23 @@ INTENT = ModelIntent(
 )
 
 
-def make_agent(folder: str | Path, model: str | Model = DEFAULT_MODEL, *, today: date = TODAY) -> Agent:
+def make_agent(
+    folder: str | Path, model: str | Model = DEFAULT_MODEL, *, today: date = TODAY, planner: Planner | None = None
+) -> Agent:
     """The assistant, over a shop database in `folder` (generated if it is not there yet).
 
     Args:
         folder: Where the database is.
         model: A model id or a model.
         today: The day that the assistant takes for today.
+        planner: How it plans; by default as the model's profile says.
     """
     shop = build_shop(Path(folder) / "kitty_vogue.sqlite", today=today)
     resolved = resolve_model(model)
     return Agent(
         resolved,
-        "You plan for the assistant of Kitty Vogue, a shop for hats, clothes, shoes and accessories. Weeks run from Monday to Sunday.",
+        "You plan for the assistant of Kitty Vogue, a shop for hats, clothes, shoes and accessories. "
+        "Weeks run from Monday to Sunday.",
         name="kitty_vogue",
         description="Answers questions about a shop's products, sales and campaigns.",
         tools=[
@@ -102,6 +107,7 @@ def make_agent(folder: str | Path, model: str | Model = DEFAULT_MODEL, *, today:
         examples=EXAMPLES,
         intent=INTENT,
         limits=Limits(replans=1),
+        planner=planner,
     )
 
 
