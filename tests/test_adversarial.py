@@ -124,7 +124,7 @@ def mutate(plan: dict[str, Any], draw: random.Random) -> dict[str, Any]:
         path = draw.choice(places(made)[1:] or [()])
         if not path:
             break
-        holder = made
+        holder: Any = made
         for key in path[:-1]:
             holder = holder[key]
         key = path[-1]
