@@ -61,7 +61,6 @@ class StepChecker:
     Attributes:
         findings: What is wrong.
         lengths: The greatest length of each loop's list, where it is known.
-        scope: The types of the top-level names.
         types: The types of all steps.
     """
 
@@ -70,21 +69,19 @@ class StepChecker:
         self.limits = limits
         self.findings = Findings()
         self.lengths: dict[str, int | None] = {}
-        self.scope: Scope = {}
         self.types: Scope = {}
         self._names = Names(())
         self._repeats = 0
         self._calls = CallChecker(toolbox, policy, self.findings, approver=approver)
 
     def check_plan(self, plan: Plan, scope: Scope, *, partial: bool) -> None:
-        """Check every step and the answer of `plan`, which may refer to the names of `scope`."""
+        """Check every step and the answer of `plan`, which may refer to the names of `scope`; its steps are added."""
         self._names = Names(plan.steps)
         check_ids(plan, self.findings)
-        self.scope = dict(scope)
-        self._steps(plan.steps, self.scope, ())
+        self._steps(plan.steps, scope, ())
         self.findings.line = None
         if plan.answer is not None:
-            self._type(plan.answer, self.scope, ("answer",))
+            self._type(plan.answer, scope, ("answer",))
         elif not partial and not plan.problems:
             self.findings.report(
                 Code.NO_ANSWER,

@@ -20,6 +20,7 @@ from agentkit.reflection import reflect
 from agentkit.results import Outcome
 from agentkit.run import NOTHING_YET, Run
 from agentkit.spelling import read_json, write_json, write_python
+from agentkit.types import Type, type_of_value
 
 Recorded = TypeVar("Recorded", PlanProposed, Reflected)
 
@@ -57,6 +58,7 @@ class Loop:
     recorded: tuple[Event, ...] = ()
     attempts: list[Attempt] = field(default_factory=list)
     given: dict[str, Json] = field(default_factory=dict)
+    given_types: dict[str, Type] = field(default_factory=dict)
     number: int = 0
     turns: int = 0
     repairs: int = 0
@@ -90,7 +92,7 @@ class Loop:
         self.repairs = 0
         self.accepted = proposal.plan
         outcome = await self.execute(report.checked)
-        self.given.update({name: value for name, value in outcome.finished.items() if name.isidentifier()})
+        self.learn(outcome)
         if outcome.status == "stopped":
             self.attempts.append(Attempt(proposal.plan, proposal.source, report, outcome))
             return self.stop("stopped", outcome.error)
@@ -105,6 +107,13 @@ class Loop:
         if verdict.done:
             return Ended("done", outcome.value, plan=proposal.plan)
         return self.next_plan(verdict)
+
+    def learn(self, outcome: Outcome) -> None:
+        """Keep what finished steps gave, for later plans to refer to. Each value is typed once, not once a turn."""
+        for name, value in outcome.finished.items():
+            if name.isidentifier():
+                self.given[name] = value
+                self.given_types[name] = type_of_value(value)
 
     async def propose(self) -> Proposal | None:
         """The next plan, from the planner or from the journal of an interrupted run."""
@@ -132,6 +141,7 @@ class Loop:
             policy=request.policy,
             limits=request.limits,
             given=self.given,
+            given_types=self.given_types,
             approver=request.approver,
             partial=not proposal.final,
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 
 from agentkit.messages import Json
 from agentkit.plan import Call, ForEach, Generate, If, Parallel, Repeat, Step, Subgoal
@@ -43,9 +43,8 @@ class Certificate:
 
     def to_json(self) -> dict[str, Json]:
         """The certificate as JSON."""
-        row = asdict(self)
-        row["approvals"] = list(self.approvals)
-        row["runtime_checks"] = list(self.runtime_checks)
+        row: dict[str, Json] = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        row.update(writes=dict(self.writes), approvals=list(self.approvals), runtime_checks=list(self.runtime_checks))
         return row
 
     @classmethod

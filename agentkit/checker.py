@@ -36,7 +36,6 @@ class CheckedPlan:
         limits: The limits it was checked under.
         certificate: What it can do at most.
         schedule: Its steps with their dependencies.
-        scope: The types of its inputs, given values and top-level steps.
         given: Values that it may refer to besides its own steps.
     """
 
@@ -46,7 +45,6 @@ class CheckedPlan:
     limits: Limits
     certificate: Certificate
     schedule: Schedule
-    scope: Mapping[str, Type]
     given: Mapping[str, Json]
     seal: object = field(repr=False)
 
@@ -63,14 +61,12 @@ class CheckReport:
         plan: The plan that was checked.
         diagnostics: Every error and warning, in program order.
         checked: The checked plan, if there was no error.
-        scope: The types of all top-level names, also of a plan with errors.
-        types: The types of all steps, inner ones included.
+        types: The types of all steps, inner ones included, also of a plan with errors.
     """
 
     plan: Plan
     diagnostics: tuple[Diagnostic, ...]
     checked: CheckedPlan | None
-    scope: Mapping[str, Type]
     types: Mapping[str, Type]
 
     @property
@@ -106,6 +102,7 @@ def check(
     policy: Policy | None = None,
     limits: Limits | None = None,
     given: Mapping[str, Json] | None = None,
+    given_types: Mapping[str, Type] | None = None,
     approver: bool = True,
     partial: bool = False,
     validators: Sequence[Validator] = (),
@@ -118,6 +115,7 @@ def check(
         policy: Which calls are forbidden or need approval; the default asks before writes.
         limits: What the plan may use; bounds above them are errors.
         given: Values that exist before the plan starts, such as results of an earlier plan; names shadow nothing.
+        given_types: Their types, for callers that check many plans over the same values; read off the values if absent.
         approver: Whether somebody can be asked for approval. If not, a call that needs approval is an error.
         partial: The plan is one part of a longer run (a planner that plans a step at a time): it needs no answer.
         validators: Domain checks to run on a plan that is otherwise free of errors.
@@ -129,7 +127,7 @@ def check(
     limits = limits or Limits()
     given = given or {}
     scope = {name: from_schema(schema) for name, schema in plan.inputs.items()}
-    scope.update((name, type_of_value(value)) for name, value in given.items())
+    scope.update(given_types or {name: type_of_value(value) for name, value in given.items()})
     walk = StepChecker(toolbox, policy, limits, approver=approver)
     walk.check_plan(plan, scope, partial=partial)
     found = [*plan.problems, *walk.findings.diagnostics]
@@ -147,8 +145,8 @@ def check(
             found.extend(validator(plan, certificate))
     checked = None
     if not _has_errors(found):
-        checked = CheckedPlan(plan, toolbox, policy, limits, certificate, ordered, walk.scope, given, _SEAL)
-    return CheckReport(plan, tuple(found), checked, walk.scope, walk.types)
+        checked = CheckedPlan(plan, toolbox, policy, limits, certificate, ordered, given, _SEAL)
+    return CheckReport(plan, tuple(found), checked, walk.types)
 
 
 def _has_errors(found: Iterable[Diagnostic]) -> bool:

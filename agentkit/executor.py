@@ -17,6 +17,7 @@ from agentkit._states import BROKEN, DONE, MISSING, End
 from agentkit.checker import CheckedPlan
 from agentkit.errors import DefinitionError, ExpressionError
 from agentkit.events import RunStatus, StepFinished
+from agentkit.expressions.nodes import names
 from agentkit.limits import LimitReached
 from agentkit.messages import Json
 from agentkit.plan import ForEach, If, Parallel, Repeat, Step
@@ -56,8 +57,15 @@ async def execute(
         JournalError: The journal cannot be written; nothing more is started.
     """
     run = run or Run(limits=checked.limits)
-    scope: Scope = {**_inputs(checked, inputs or {}), **checked.given}
+    scope = _inputs(checked, inputs or {})
+    scope.update((name, checked.given[name]) for name in _used(checked) if name in checked.given)
     return await _Execution(checked, run, number, history, subgoals).outcome(scope)
+
+
+def _used(checked: CheckedPlan) -> frozenset[str]:
+    """The names that a plan takes from outside; a long run has many more to give."""
+    answer = checked.plan.answer
+    return checked.schedule.free if answer is None else checked.schedule.free | names(answer)
 
 
 def _inputs(checked: CheckedPlan, inputs: Mapping[str, Json]) -> Scope:

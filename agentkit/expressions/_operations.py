@@ -274,4 +274,8 @@ def to_text(value: Json, budget: Budget) -> str:
             raise mistyped(f"the value is not JSON: {error}") from error
         check_text(len(text))
         return text
-    return "null" if value is None else ("true" if value else "false") if kind is bool else repr(value)
+    if kind is float:
+        return repr(value)
+    if value is None or kind is bool:
+        return {None: "null", True: "true", False: "false"}[value]
+    raise mistyped(f"a {kind.__name__} is not JSON")

@@ -116,6 +116,11 @@ def endswith(budget: Budget, text: Json, suffix: Json) -> Json:
     return _worked(budget, text).endswith(need_text(suffix, "suffix"))
 
 
+def is_format(spec: Json) -> bool:
+    """Whether a text is a format that some value may have; empty is one."""
+    return isinstance(spec, str) and _SPEC.fullmatch(spec) is not None
+
+
 def format_(budget: Budget, value: Json, spec: Json = "") -> Json:
     """A value as text in Python's format, e.g. ``format(x, ".2f")``; dates take ``%Y-%m-%d`` and the like."""
     wanted = need_text(spec, "the format")

@@ -236,8 +236,15 @@ def deeper_than(expr: Expr, most: int) -> bool:
     return True
 
 
+_NO_NAMES: frozenset[str] = frozenset()
+
+
 def names(expr: Expr) -> frozenset[str]:
     """The free names of `expr`: what it refers to outside itself."""
+    while isinstance(expr, Field):
+        expr = expr.of
+    if isinstance(expr, Literal):
+        return _NO_NAMES
     match expr:
         case Name(id):
             return frozenset((id,))
@@ -250,7 +257,7 @@ def names(expr: Expr) -> frozenset[str]:
         case Lambda(item, body):
             return names(body) - {item}
         case _:
-            found: frozenset[str] = frozenset()
+            found = _NO_NAMES
             for child in children(expr):
                 found |= names(child)
             return found

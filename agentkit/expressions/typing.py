@@ -8,6 +8,7 @@ from typing import ClassVar, TypeAlias
 
 from agentkit.diagnostics import Code, Diagnostic
 from agentkit.expressions._operator_types import contained, element, operation, ordered, whole_or_number
+from agentkit.expressions._texts import is_format
 from agentkit.expressions.functions import COMPARABLE, FUNCTIONS, Function, Parameter, items_of
 from agentkit.expressions.nodes import (
     Apply,
@@ -58,6 +59,8 @@ Unknown: TypeAlias = Callable[[str], Diagnostic | None]
 _LOOPED = join([ARRAY, OBJECT])
 _SLICED = join([ARRAY, STRING])
 _SIGNS = {"+": "add", "-": "subtract", "*": "multiply", "/": "divide", "//": "divide", "%": "divide", "**": "raise"}
+_FORMATTED = join([NUMBER, STRING])
+_NO_SPEC = LiteralType(("",))
 _TOOLS = "Tools are called in steps of their own."
 
 
@@ -287,7 +290,7 @@ class _Typing:
     def _apply(self, expr: Apply, scope: Mapping[str, Type]) -> Type:
         function = FUNCTIONS.get(expr.function)
         if function is None:
-            close = get_close_matches(expr.function, list(FUNCTIONS), n=1)
+            close = get_close_matches(expr.function, list(FUNCTIONS), n=1, cutoff=0.7)
             hint = f"Did you mean {close[0]!r}?" if close else _TOOLS
             self._operands(expr, scope)
             return self.problem(Code.UNKNOWN_FUNCTION, f"there is no function {expr.function!r}.", suggestion=hint)
@@ -326,9 +329,26 @@ class _Typing:
             return ANY
         if not good:
             return ANY
-        if function.name in ("sorted", "min", "max") and not self._orders(function, given, key, scope):
-            return ANY
-        return function.result(given)
+        if function.name in ("sorted", "min", "max"):
+            good = self._orders(function, given, key, scope)
+        elif function.name == "format":
+            good = self._formats(given)
+        return function.result(given) if good else ANY
+
+    def _formats(self, given: Mapping[str, Type]) -> bool:
+        """Whether a value can be put into a format, as far as both are known."""
+        value, spec = given["value"], given.get("spec", _NO_SPEC)
+        if spec == _NO_SPEC:
+            return True
+        if flows(value, _FORMATTED) is Flow.NO:
+            self.problem(Code.WRONG_OPERAND, f"format: cannot format {value}.", "a number or a text")
+            return False
+        if isinstance(spec, LiteralType) and flows(value, NUMBER) is Flow.YES and not all(map(is_format, spec.values)):
+            self.problem(
+                Code.WRONG_OPERAND, f"format: {spec} is not a format for a number.", 'one such as ".2f" or ","'
+            )
+            return False
+        return True
 
     def _orders(
         self, function: Function, given: Mapping[str, Type], key: Expr | None, scope: Mapping[str, Type]

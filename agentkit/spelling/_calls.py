@@ -29,10 +29,11 @@ MODEL_CALLS = {"generate": "prompt", "ask": "question", "subgoal": "goal"}
 
 
 class Named(NamedTuple):
-    """One argument of a call."""
+    """One argument of a call; `spread` if it stood in ``**{…}``, where no name has a meaning of its own."""
 
     name: str
     node: ast.expr
+    spread: bool = False
 
 
 def is_step(low: Lowerer, node: ast.AST) -> bool:
@@ -130,9 +131,8 @@ def _emit_tool_call(
     args: dict[str, Expr] = {}
     options: dict[str, Expr] = {}
     twice: list[str] = []
-    direct = {keyword.arg for keyword in node.keywords if keyword.arg is not None}
-    for argument, value in given:
-        into = options if argument in OPTIONS and argument in direct else args
+    for argument, value, spread in given:
+        into = options if argument in OPTIONS and not spread else args
         if argument in into:
             twice.append(argument)
         into[argument] = low.expr(value, frame)
@@ -179,7 +179,7 @@ def _keyword(keyword: ast.keyword) -> list[Named]:
     if isinstance(fields, ast.Dict):
         names = [key.value for key in fields.keys if isinstance(key, ast.Constant) and isinstance(key.value, str)]
         if len(names) == len(fields.values):
-            return [Named(name, value) for name, value in zip(names, fields.values, strict=True)]
+            return [Named(name, value, spread=True) for name, value in zip(names, fields.values, strict=True)]
     return refuse(keyword.value, "arguments cannot be spread with '**'.", "Write each argument by its name.")
 
 
@@ -237,7 +237,7 @@ def _emit_model_call(low: Lowerer, node: ast.Call, frame: Frame, kind: str, targ
     prompt = low.expr(text, frame)
     schema: Json = None
     inputs: dict[str, Expr] = {}
-    for name, value in keywords:
+    for name, value, _ in keywords:
         if name == "schema":
             schema = literal(value)
         elif name in (text_name, "text") and value is text:

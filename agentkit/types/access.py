@@ -48,6 +48,10 @@ def field_type(t: Type, key: str) -> Found | NotFound:
         `Found`; its presence is ``always`` if every value of `t` is an object with that field. `NotFound` if no value
         of `t` has it. Of a union the members that have it count.
     """
+    if isinstance(t, ObjectType):
+        only = _field(t, key)
+        if only is not None:
+            return Found(only[0], "always" if only[1] else "sometimes")
     found: list[Type] = []
     known: dict[str, None] = {}
     sure, has_objects = True, False

@@ -43,6 +43,9 @@ def join(types: Iterable[Type]) -> Type:
         `NEVER` for no types; `ANY` if any of them is; otherwise the one type left, or a union. Very wide unions are
         widened: scalars to their base types, everything else to `ANY`.
     """
+    types = list(types)
+    if len(types) == 1 and not isinstance(types[0], UnionType | LiteralType):
+        return types[0]
     values: list[Scalar] = []
     members: dict[Type, None] = {}
     for member in _flat(types):

@@ -91,6 +91,8 @@ def accepts(target: Type, value: Scalar) -> Flow:
 
 
 def _flow_of_kinds(source: Type, target: Type) -> Flow:
+    if type(source) is type(target) and source == target:
+        return _YES
     match source, target:
         case (NullType(), NullType()) | (BooleanType(), BooleanType()):
             return _YES
