@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import json
 import time
@@ -12,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentkit.errors import ExpressionError
-from agentkit.expressions import Literal, Malformed, compile_expression, evaluate, parse_expression, parse_value
+from agentkit.expressions import Expr, ListOf, Literal, Malformed, compile_expression, evaluate, parse_expression
 from tests.strategies import expressions
 
 SCOPE: dict[str, Any] = {
@@ -55,7 +56,7 @@ def value_of(text: str, scope: dict[str, Any] | None = None) -> Any:
         ("sum(p.price * p.units for p in top)", 67.5),
         ("max(top, key=lambda p: p.units).name", "mug"),
         ("sorted(top, key=lambda p: p.price, reverse=True)[0].name", "cap"),
-        ("sorted(top, key=lambda p: [p.units > 5 and 1 or 2, p.name])[0].name", None),
+        ("sorted(top, key=lambda p: [p.units % 2, p.name])[0].name", "cap"),
         ("f'{word} costs {info.price:.2f} on {day:%d %B %Y}'", "kitty costs 3.00 on 21 November 2026"),
         ("f'{yes} {none} {info.tags}'", 'true null ["red", "big"]'),
         ("f'{n}'", "4"),
@@ -67,10 +68,6 @@ def value_of(text: str, scope: dict[str, Any] | None = None) -> Any:
     ],
 )
 def test_values_are_those_of_python(text: str, value: Any) -> None:
-    if value is None:
-        with pytest.raises(ExpressionError, match="the condition is a number"):
-            value_of(text)
-        return
     found = value_of(text)
     assert found == value
     assert type(found) is type(value)
@@ -107,7 +104,7 @@ def test_values_are_those_of_python(text: str, value: Any) -> None:
         ("float('nan')", 'float("nan"): the number is too large'),
         ("max([])", "max([]): the list is empty; give default="),
         ("year('soon')", "year(\"soon\"): 'soon' is not a date such as '2026-11-21'"),
-        ("f'{info:.2f}'", 'format(info, ".2f"): cannot format an object as \'.2f\''),
+        ("f'{info:.2f}'", "format(info, \".2f\"): cannot format an object as '.2f'"),
         ("top[0:1:0]", "top[0:1:0]: the step must not be 0"),
     ],
 )
@@ -169,7 +166,7 @@ BOMBS = [
     "[x for x in range(100000) if x in range(100000)]",
     "min([[0] * 100000 for x in range(100000)], [1])",
     "{f'{x}': range(1000) for x in range(100000)}",
-    "(((" + "big + " * 150 + "big)))" ,
+    "(((" + "big + " * 150 + "big)))",
 ]
 
 
@@ -186,17 +183,19 @@ def test_a_bomb_fails_in_well_under_a_second(text: str) -> None:
 def test_values_that_share_themselves_are_counted_as_they_are_written() -> None:
     doubling = compile_expression(parse_expression("[x, x]"))
     value: Any = "seed"
+    for _ in range(19):
+        value = doubling({"x": value})
     with pytest.raises(ExpressionError, match="too large"):
-        for _ in range(60):
-            value = doubling({"x": value})
+        doubling({"x": value})
 
 
 def test_values_cannot_be_nested_without_end() -> None:
     wrapping = compile_expression(parse_expression("[x]"))
     value: Any = 1
+    for _ in range(199):
+        value = wrapping({"x": value})
     with pytest.raises(ExpressionError, match="nested more than 200 deep"):
-        for _ in range(1_000):
-            value = wrapping({"x": value})
+        wrapping({"x": value})
 
 
 def test_deep_values_of_tools_do_not_overflow_the_stack() -> None:
@@ -215,9 +214,9 @@ def test_deep_values_of_tools_do_not_overflow_the_stack() -> None:
 
 
 def test_a_deep_expression_is_refused_not_overflown() -> None:
-    expr: Any = Literal(1)
+    expr: Expr = Literal(1)
     for _ in range(5_000):
-        expr = parse_value([0]).__class__((expr,))
+        expr = ListOf((expr,))
     with pytest.raises(ExpressionError, match="the expression is nested more than"):
         compile_expression(expr)({})
 
@@ -226,12 +225,8 @@ def test_a_deep_expression_is_refused_not_overflown() -> None:
 @given(expressions(list(SCOPE)))
 def test_evaluation_gives_json_or_an_expression_error_and_changes_nothing(expr: Any) -> None:
     scope = copy.deepcopy(SCOPE)
-    try:
-        value = evaluate(expr, scope)
-    except ExpressionError as error:
-        assert str(error)
-    else:
-        json.dumps(value, allow_nan=False)
+    with contextlib.suppress(ExpressionError):
+        json.dumps(evaluate(expr, scope), allow_nan=False)
     assert scope == SCOPE
 
 
