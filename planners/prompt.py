@@ -6,7 +6,8 @@ import json
 from collections.abc import Iterable
 
 from agentkit.messages import Json, Message, assistant, system, user
-from agentkit.planning import Attempt, Example, PlanRequest
+from agentkit.planning import Attempt, PlanRequest
+from agentkit.spelling import read_python, write_json
 from agentkit.types import type_of_value, widen
 
 PYTHON_GUIDE = """\
@@ -44,8 +45,7 @@ def conversation(request: PlanRequest, *, spelling: str, repairs: bool) -> tuple
     guide = PYTHON_GUIDE if spelling == "python" else JSON_GUIDE
     parts = [request.instructions, guide, "Tools:\n" + request.toolbox.signatures()]
     messages = [system("\n\n".join(part for part in parts if part), cache=not request.examples)]
-    if spelling == "python":
-        messages.extend(_examples(request.examples))
+    messages.extend(_examples(request, spelling))
     messages.extend(request.history)
     messages.append(user(_task(request)))
     for attempt in _worth_showing(request.attempts, repairs=repairs):
@@ -54,10 +54,14 @@ def conversation(request: PlanRequest, *, spelling: str, repairs: bool) -> tuple
     return tuple(messages)
 
 
-def _examples(examples: tuple[Example, ...]) -> Iterable[Message]:
-    for position, example in enumerate(examples):
+def _examples(request: PlanRequest, spelling: str) -> Iterable[Message]:
+    """The examples as turns, in the spelling that is asked for."""
+    for position, example in enumerate(request.examples):
+        text = example.plan.strip()
+        if spelling == "json":
+            text = json.dumps(write_json(read_python(text, request.toolbox)), ensure_ascii=False)
         yield user(example.task)
-        yield Message("assistant", example.plan.strip(), cache=position == len(examples) - 1)
+        yield Message("assistant", text, cache=position == len(request.examples) - 1)
 
 
 def _task(request: PlanRequest) -> str:
