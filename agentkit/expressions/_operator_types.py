@@ -18,7 +18,9 @@ from agentkit.types import (
     Flow,
     LiteralType,
     NeverType,
+    RefinedType,
     Type,
+    UnionType,
     element_at,
     flows,
     join,
@@ -39,11 +41,20 @@ def may(source: Type, target: Type) -> bool:
 
 def operation(op: str, left: Type, right: Type) -> Type | None:
     """The type of ``left op right``; None if it can never be."""
+    if _is_simple(left) and _is_simple(right):
+        return _one_operation(op, left, right)
     pairs = list(product(_parts(left), _parts(right)))
     if len(pairs) > _MOST_PAIRS:
         return ANY
     results = [result for one, other in pairs if (result := _one_operation(op, one, other)) is not None]
     return join(results) if results else None
+
+
+def _is_simple(t: Type) -> bool:
+    """Whether a type has no alternatives that could behave differently."""
+    if isinstance(t, LiteralType):
+        return len(t.values) == 1
+    return not isinstance(t, UnionType | RefinedType)
 
 
 def _parts(t: Type) -> Iterable[Type]:

@@ -46,9 +46,12 @@ def join(types: Iterable[Type]) -> Type:
     types = list(types)
     if len(types) == 1 and not isinstance(types[0], UnionType | LiteralType):
         return types[0]
+    given = list(types)
+    if len(given) == 1 and not isinstance(given[0], LiteralType | UnionType):
+        return given[0]
     values: list[Scalar] = []
     members: dict[Type, None] = {}
-    for member in _flat(types):
+    for member in _flat(given):
         if isinstance(member, AnyType):
             return ANY
         if isinstance(member, LiteralType):

@@ -61,6 +61,8 @@ def flows(source: Type, target: Type) -> Flow:
     if isinstance(source, UnionType):
         return _all_alike(flows(member, target) for member in source.members)
     if isinstance(source, LiteralType):
+        if len(source.values) == 1:
+            return accepts(target, source.values[0])
         return _all_alike(accepts(target, value) for value in source.values)
     if isinstance(target, UnionType):
         return _any_of(flows(source, member) for member in target.members)

@@ -180,6 +180,28 @@ def test_a_bomb_fails_in_well_under_a_second(text: str) -> None:
     assert len(str(caught.value)) < 1_000
 
 
+@pytest.mark.parametrize(
+    ("inside", "outside", "message"),
+    [
+        (
+            "len('a' * 1000000)",
+            "'a' * 1000001",
+            "the text would have 1,000,001 characters; at most 1,000,000 are allowed",
+        ),
+        ("len('a' * 999999 + 'b')", "'a' * 999999 + 'bc'", "the text would have 1,000,001 characters"),
+        ("len([0] * 100000)", "[0] * 100001", "the list would have 100,001 items; at most 100,000 are allowed"),
+        ("len(range(100000))", "range(100001)", "the list would have 100,001 items"),
+        ("len(range(0, 100000) + [])", "range(100000) + [1]", "the list would have 100,001 items"),
+        ("2 ** 4095 > 0", "2 ** 4096", "the number would have 4,097 bits; at most 4,096 are allowed"),
+        ("f'{1:>100}' != ''", "f'{1:>101}'", "width and precision of a format may be at most 100"),
+    ],
+)
+def test_the_bounds_are_where_they_are_said_to_be(inside: str, outside: str, message: str) -> None:
+    assert value_of(inside) in (True, 100_000, 1_000_000)
+    with pytest.raises(ExpressionError, match=message):
+        value_of(outside)
+
+
 def test_values_that_share_themselves_are_counted_as_they_are_written() -> None:
     doubling = compile_expression(parse_expression("[x, x]"))
     value: Any = "seed"
