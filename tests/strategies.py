@@ -109,14 +109,19 @@ def _signed(sign: str, operand: Expr) -> Expr:
     return fold_sign(sign, operand) or Unary(sign, operand)
 
 
+def _may_be_id(name: str) -> bool:
+    return not iskeyword(name) and name not in ("true", "false", "null")
+
+
 IDS = st.sampled_from(
     ["x", "x_1", "x_2", "results", "p", "n", "if_1", "if_2", "for_1", "loop_1", "search_1", "answer", "total", "r"]
-) | st.from_regex(r"[a-z][a-z0-9_]{0,6}", fullmatch=True).filter(lambda name: not iskeyword(name) and name not in _NO_IDS)
+) | st.from_regex(r"[a-z][a-z0-9_]{0,6}", fullmatch=True).filter(_may_be_id)
 """Names of steps, likely to clash with those that a reader makes up."""
 TOOLS = st.sampled_from(["search", "get-weather", "github.create", "send", "sum", "parallel", "open", "class"])
 ARGUMENTS = st.sampled_from(["query", "limit", "from", "a-b", "_retry", "schema", "arg1"])
-SCHEMAS = st.sampled_from([{"type": "string"}, {"type": "array", "items": {"enum": [1, None, "${x}"]}}, {}])
-_NO_IDS = ("true", "false", "null")
+SCHEMAS: st.SearchStrategy[dict[str, Any]] = st.sampled_from(
+    [{"type": "string"}, {"type": "array", "items": {"enum": [1, None, "${x}"]}}, {}]
+)
 
 
 class _Steps:
@@ -134,7 +139,8 @@ class _Steps:
         return str(name)
 
     def expr(self, scope: Sequence[str]) -> Expr:
-        return self._draw(expressions(scope or ["given"], max_leaves=4).filter(_only_functions))
+        expr: Expr = self._draw(expressions(scope or ["given"], max_leaves=4).filter(_only_functions))
+        return expr
 
     def exprs(self, names: st.SearchStrategy[str], scope: Sequence[str]) -> dict[str, Expr]:
         return {name: self.expr(scope) for name in self._draw(st.lists(names, max_size=2, unique=True))}
