@@ -255,6 +255,7 @@ class Leaves:
                 idempotency_key=key,
                 run_id=run.id,
                 step=name,
+                user=run.user,
             )
             return await self._within(tool.invoke(bound, context), timeout)
 

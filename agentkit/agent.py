@@ -122,6 +122,7 @@ class Agent:
         dry_run: bool = False,
         clock: Clock | None = None,
         run_id: str | None = None,
+        user: str = "",
     ) -> RunResult:
         """Do a task.
 
@@ -138,6 +139,8 @@ class Agent:
             dry_run: Execute reads, only show writes.
             clock: Time, for tests.
             run_id: The run's name; a new one by default.
+            user: For whom the run works: budgets, rate limits and caches around the model go by it, and tools find it
+                in `RunContext.user`.
 
         Returns:
             The result. Refused plans, failed tools, denied approvals and used-up limits are results, not exceptions.
@@ -147,10 +150,10 @@ class Agent:
             JournalError: The journal cannot be written.
         """
         run_id = run_id or new_run_id()
-        run = self._new_run(run_id, deps, limits, human, journal, tuple(listeners), dry_run, clock)
+        run = self._new_run(run_id, deps, limits, human, journal, tuple(listeners), dry_run, clock, user=user)
         request = self._request(task, run, inputs or {}, input_schemas or {}, tuple(message_history))
         run.events.emit(
-            RunStarted(run.clock.time(), run_id, self.name, task, dict(inputs or {}), self.toolbox.fingerprint)
+            RunStarted(run.clock.time(), run_id, self.name, task, dict(inputs or {}), self.toolbox.fingerprint, user)
         )
         return await self._drive(run, request, inputs or {}, ())
 
@@ -236,7 +239,10 @@ class Agent:
         if ends and ends[-1] in ("done", "declined"):
             raise JournalError(f"the run {run_id!r} is {ends[-1]}; there is nothing to resume")
         recorded = settle(recorded, decisions or {})
-        run = self._new_run(run_id, deps, limits, human, journal, tuple(listeners), False, None, used(recorded))
+        spent = used(recorded)
+        run = self._new_run(
+            run_id, deps, limits, human, journal, tuple(listeners), False, None, spent, user=started.user
+        )
         request = self._request(started.task, run, started.inputs, {}, ())
         return await self._drive(run, request, started.inputs, recorded)
 
@@ -281,6 +287,8 @@ class Agent:
         dry_run: bool,
         clock: Clock | None,
         usage: Usage | None = None,
+        *,
+        user: str = "",
     ) -> Run:
         limits = limits or self.limits
         return Run(
@@ -294,6 +302,7 @@ class Agent:
             dry_run=dry_run,
             listeners=listeners,
             meter=Meter(limits, usage=usage),
+            user=user,
         )
 
     def _request(

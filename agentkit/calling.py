@@ -32,10 +32,13 @@ LONGEST_WAIT = 60.0
 class ModelCaller:
     """A model as a run uses it. Two retry budgets live here: transport, and malformed output."""
 
-    __slots__ = ("_clock", "_events", "_limits", "_meter", "model")
+    __slots__ = ("_clock", "_events", "_limits", "_meter", "_user", "model")
 
-    def __init__(self, model: Model, *, events: EventLog, meter: Meter, limits: Limits, clock: Clock) -> None:
+    def __init__(
+        self, model: Model, *, events: EventLog, meter: Meter, limits: Limits, clock: Clock, user: str = ""
+    ) -> None:
         self.model = model
+        self._user = user
         self._events = events
         self._meter = meter
         self._limits = limits
@@ -64,9 +67,9 @@ class ModelCaller:
         self._meter.start_model_call()
         started = self._clock.time()
         try:
-            response = await self.model.request(request)
+            response = await self.model.request(self._marked(request, purpose))
         except ModelError as error:
-            self._record(request, purpose, started, error=str(error))
+            self._record(request, purpose, started, error=str(error), failed=error.usage)
             raise
         self._meter.add(response.usage)
         self._record(request, purpose, started, response=response)
@@ -76,7 +79,7 @@ class ModelCaller:
         """One answer piece by piece; never retried, since pieces have been seen. Closing it stops the model."""
         self._meter.start_model_call()
         started = self._clock.time()
-        stream = self.model.stream(request)
+        stream = self.model.stream(self._marked(request, purpose))
         ended = False
         try:
             async for piece in stream:
@@ -87,7 +90,7 @@ class ModelCaller:
                 yield piece
         except ModelError as error:
             ended = True
-            self._record(request, purpose, started, error=str(error))
+            self._record(request, purpose, started, error=str(error), failed=error.usage)
             raise
         finally:
             close = getattr(stream, "aclose", None)
@@ -155,6 +158,10 @@ class ModelCaller:
             messages = (*messages, ask)
         return await self.parsed(ModelRequest(messages, output=output, **options), parse, purpose=purpose)
 
+    def _marked(self, request: ModelRequest, purpose: str) -> ModelRequest:
+        """The request with what wrappers around the model go by."""
+        return replace(request, user=request.user or self._user, purpose=request.purpose or purpose)
+
     def _record(
         self,
         request: ModelRequest,
@@ -163,6 +170,7 @@ class ModelCaller:
         *,
         response: ModelResponse | None = None,
         error: str = "",
+        failed: Usage = Usage(model_calls=1),  # noqa: B008 - frozen
     ) -> None:
         now = self._clock.time()
         prompt = tuple({"role": message.role, "content": message.content} for message in request.messages)
@@ -170,7 +178,8 @@ class ModelCaller:
             prompt = (*prompt, {"role": "assistant", "content": request.prefix})
         called = ModelCalled(now, purpose, self.model.name, prompt, error=error, seconds=now - started)
         if response is None:
-            self._meter.add(Usage(model_calls=1))
+            self._meter.add(failed)
+            called = replace(called, usage=failed)
         else:
             called = replace(
                 called,
@@ -178,6 +187,8 @@ class ModelCaller:
                 usage=response.usage,
                 seconds=response.seconds or called.seconds,
                 ttft=response.ttft,
+                cached=response.cached,
+                notes=response.notes,
             )
         self._events.emit(called)
 

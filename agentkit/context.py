@@ -26,6 +26,7 @@ class RunContext(Generic[Deps]):
         idempotency_key: The same for every attempt of this call, and on resume after a crash; differs between calls.
         run_id: The run.
         step: The step of the plan, with the iterations that it is in, e.g. ``mails[3].send``.
+        user: For whom the run works, as its caller named them; empty for nobody in particular.
     """
 
     deps: Deps
@@ -34,6 +35,7 @@ class RunContext(Generic[Deps]):
     idempotency_key: str = ""
     run_id: str = ""
     step: str = ""
+    user: str = ""
     _cancelled: bool = field(default=False, init=False, repr=False)
 
     @property

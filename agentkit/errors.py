@@ -16,6 +16,7 @@ Split by who must act::
     ├── ModelError               the operator: a provider failed
     │   ├── ModelUnavailableError    network, rate limit, overload: worth another try
     │   ├── ModelRefusedError        the request is wrong or not allowed: no other try will help
+    │   │   └── BudgetExceededError      a budget around the model is used up
     │   ├── ModelOutputError         the reply is malformed, truncated or empty
     │   └── ModelFileError           the weights of a local model cannot be fetched, or are damaged
     └── JournalError             the operator: the journal cannot be read or written
@@ -26,6 +27,7 @@ Problems in a plan are not exceptions: `check` returns them as `Diagnostic` data
 from __future__ import annotations
 
 from agentkit.diagnostics import Diagnostic
+from agentkit.messages import Usage
 
 
 class AgentKitError(Exception):
@@ -78,12 +80,19 @@ class ExpressionError(AgentKitError):
 
 
 class ModelError(AgentKitError):
-    """A language model could not answer."""
+    """A language model could not answer.
+
+    Attributes:
+        model: The model id.
+        status: The HTTP status, if there was one.
+        usage: What was used for nothing: one call, none if nothing was sent, more where a wrapper tried more than once.
+    """
 
     def __init__(self, message: str, *, model: str = "", status: int | None = None) -> None:
         super().__init__(message)
         self.model = model
         self.status = status
+        self.usage = Usage(model_calls=1)
 
 
 class ModelUnavailableError(ModelError):
@@ -102,6 +111,19 @@ class ModelUnavailableError(ModelError):
 
 class ModelRefusedError(ModelError):
     """The provider rejected the request (authentication, bad request, content policy); retrying will not help."""
+
+
+class BudgetExceededError(ModelRefusedError):
+    """A budget of a user or a key is used up; nothing was sent.
+
+    Attributes:
+        resets_at: Unix time in seconds at which the budget starts anew, None if it never does.
+    """
+
+    def __init__(self, message: str, *, model: str = "", resets_at: float | None = None) -> None:
+        super().__init__(message, model=model)
+        self.resets_at = resets_at
+        self.usage = Usage()
 
 
 class ModelOutputError(ModelError):

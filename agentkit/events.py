@@ -38,6 +38,7 @@ class RunStarted(Event):
     task: str
     inputs: Mapping[str, Json] = field(default_factory=dict)
     toolbox: str = ""
+    user: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,10 @@ class StepRetried(Event):
 
 @dataclass(frozen=True, slots=True)
 class StepFinished(Event):
-    """A step ended, in exactly one status, with its value (done) or the reason (anything else)."""
+    """A step ended, in exactly one status, with its value (done) or the reason (anything else).
+
+    A `replayed` one had ended before the process did; the value of a `cached` one comes from the cache of tool results.
+    """
 
     kind: ClassVar[str] = "step_finished"
     step: str
@@ -105,6 +109,7 @@ class StepFinished(Event):
     error: str = ""
     seconds: float = 0.0
     replayed: bool = False
+    cached: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +136,10 @@ class ApprovalGiven(Event):
 
 @dataclass(frozen=True, slots=True)
 class ModelCalled(Event):
-    """A model call ended, well or badly. `purpose` says who asked: ``plan``, ``repair``, ``generate`` and so on."""
+    """A model call ended, well or badly. `purpose` says who asked: ``plan``, ``repair``, ``generate`` and so on.
+
+    `cached` replies cost nothing; `notes` are what wrappers around the model did, such as a router's choice.
+    """
 
     kind: ClassVar[str] = "model_called"
     purpose: str
@@ -142,6 +150,8 @@ class ModelCalled(Event):
     usage: Usage = field(default_factory=Usage)
     seconds: float = 0.0
     ttft: float | None = None
+    cached: bool = False
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +225,7 @@ def from_json(row: Mapping[str, Json]) -> Event:
         raise JournalError(f"unknown event kind {kind!r}; the journal was written by another version of agentkit")
     if isinstance(fields.get("usage"), Mapping):
         fields["usage"] = Usage(**fields["usage"])
-    for name in ("diagnostics", "codes", "prompt"):
+    for name in ("diagnostics", "codes", "prompt", "notes"):
         if isinstance(fields.get(name), list):
             fields[name] = tuple(fields[name])
     try:

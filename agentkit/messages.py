@@ -112,6 +112,9 @@ class ModelRequest:
         output: A constraint on the text, if any.
         prefix: The beginning of the assistant's reply, to be continued; only models whose profile has `prefix`.
         settings: Sampling and transport settings.
+        user: For whom it is asked, empty for nobody in particular. Not sent; budgets, rate limits and caches go by it.
+        purpose: Who asks: ``plan``, ``repair``, ``generate`` and so on. Not sent; routers go by it.
+        fresh: The answer depends on when it is asked for, so that no cache may keep or give it. Not sent.
     """
 
     messages: tuple[Message, ...]
@@ -120,6 +123,9 @@ class ModelRequest:
     output: JsonOutput | GrammarOutput | None = None
     prefix: str = ""
     settings: ModelSettings = field(default_factory=ModelSettings)
+    user: str = ""
+    purpose: str = ""
+    fresh: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,10 +175,12 @@ class ModelResponse:
         text: The generated text, without the request's `prefix`.
         tool_calls: Native tool calls, if any.
         finish: Why generation ended; ``length`` means truncated.
-        usage: Tokens of this call; `model_calls` is 1.
+        usage: What this answer took. `model_calls` is 1, 0 from a cache, and more where a wrapper tried more than once.
         ttft: Seconds to the first token, where measured (streams and local models).
         seconds: Wall-clock seconds of the call.
         model: The model that really answered, as the provider names it.
+        cached: It comes from a cache and no model was called; its usage is empty.
+        notes: What the wrappers around the model did: which rule chose it, which others failed, and so on.
     """
 
     text: str
@@ -182,6 +190,8 @@ class ModelResponse:
     ttft: float | None = None
     seconds: float = 0.0
     model: str = ""
+    cached: bool = False
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

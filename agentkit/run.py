@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 import time
 from collections.abc import Callable, Mapping
@@ -11,21 +10,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agentkit.calling import ModelCaller
+from agentkit.clock import SystemClock
 from agentkit.events import Event, EventLog, StepFinished, StepStarted
 from agentkit.limits import Limits, Meter
 from agentkit.protocols import Clock, Human, Journal, Model
-
-
-class SystemClock:
-    """The machine's clock."""
-
-    def time(self) -> float:
-        """Unix time in seconds."""
-        return time.time()
-
-    async def sleep(self, seconds: float) -> None:
-        """Wait."""
-        await asyncio.sleep(seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +46,7 @@ class Run:
         human: The person who approves and answers; None if nobody can be asked.
         journal: Where events are kept; None keeps them in memory only.
         deps: Whatever the user's tools need, handed to them in `RunContext.deps`.
+        user: For whom the run works; empty for nobody in particular. Budgets, rate limits and caches go by it.
         clock: Time.
         dry_run: Writes are shown and not executed.
         within: The subgoal step that this is the run of, empty for the run itself. Names of steps begin with it.
@@ -76,6 +65,7 @@ class Run:
         "meter",
         "model",
         "started",
+        "user",
         "within",
     )
 
@@ -92,6 +82,7 @@ class Run:
         dry_run: bool = False,
         listeners: tuple[Callable[[Event], None], ...] = (),
         meter: Meter | None = None,
+        user: str = "",
     ) -> None:
         self.id = id or new_run_id()
         self.limits = limits or Limits()
@@ -100,6 +91,7 @@ class Run:
         self.human = human
         self.journal = journal
         self.deps = deps
+        self.user = user
         self.dry_run = dry_run
         self.within = ""
         self.events = EventLog(*((journal.append,) if journal else ()), *listeners)
@@ -108,7 +100,9 @@ class Run:
         self.model = (
             None
             if model is None
-            else ModelCaller(model, events=self.events, meter=self.meter, limits=self.limits, clock=self.clock)
+            else ModelCaller(
+                model, events=self.events, meter=self.meter, limits=self.limits, clock=self.clock, user=user
+            )
         )
 
     def child(self, step: str) -> Run:
