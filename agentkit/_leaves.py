@@ -40,9 +40,13 @@ class _Denied(Exception):
 
 
 class Leaves:
-    """Runs leaf steps of one execution, records what happens, and turns failures into data."""
+    """Runs leaf steps of one execution, records what happens, and turns failures into data.
 
-    __slots__ = ("_gate", "_history", "_number", "_on_limit", "_policy", "_program", "_run", "_subgoals")
+    Attributes:
+        stopped: The first limit that was used up, if any; it stops everything that has not started.
+    """
+
+    __slots__ = ("_gate", "_history", "_number", "_policy", "_program", "_run", "_subgoals", "stopped")
 
     def __init__(
         self,
@@ -52,7 +56,6 @@ class Leaves:
         policy: Policy,
         program: Program,
         subgoals: SubgoalRunner | None,
-        on_limit: Callable[[LimitReached], None],
     ) -> None:
         self._run = run
         self._number = number
@@ -60,7 +63,7 @@ class Leaves:
         self._policy = policy
         self._program = program
         self._subgoals = subgoals
-        self._on_limit = on_limit
+        self.stopped: LimitReached | None = None
         self._gate = asyncio.Semaphore(run.limits.parallelism)
 
     def before_step(self) -> None:
@@ -73,6 +76,11 @@ class Leaves:
         remaining = self._run.remaining()
         if remaining is not None and remaining <= 0:
             raise LimitReached("seconds", self._run.limits.seconds or 0.0)
+
+    def stop(self, limit: LimitReached) -> None:
+        """Remember the first limit that was used up."""
+        if self.stopped is None:
+            self.stopped = limit
 
     def finished(
         self, name: str, status: Status, *, value: Json = None, error: str = "", started: float | None = None
@@ -99,7 +107,7 @@ class Leaves:
             event = self.finished(name, "done", value=value, started=started)
             end = End(DONE, value, "", event)
         except LimitReached as limit:
-            self._on_limit(limit)
+            self.stop(limit)
             end = self._broken(self.finished(name, "cancelled", error=f"stopped: {limit}", started=started))
         except _DryRun as shown:
             event = self.finished(name, "skipped", error=str(shown), started=started)

@@ -94,16 +94,16 @@ class Loop:
         outcome = await self.execute(report.checked)
         self.learn(outcome)
         if outcome.status == "stopped":
-            self.attempts.append(Attempt(proposal.plan, proposal.source, report, outcome))
+            self.attempts.append(Attempt(proposal.plan, proposal.source, report.diagnostics, outcome))
             return self.stop("stopped", outcome.error)
         if outcome.in_doubt:
-            self.attempts.append(Attempt(proposal.plan, proposal.source, report, outcome))
+            self.attempts.append(Attempt(proposal.plan, proposal.source, report.diagnostics, outcome))
             return self.stop("failed", outcome.error)
         if outcome.status == "done" and not proposal.final:
-            self.attempts.append(Attempt(proposal.plan, proposal.source, report, outcome))
+            self.attempts.append(Attempt(proposal.plan, proposal.source, report.diagnostics, outcome))
             return self.next_turn()
         verdict = await self.reflect(proposal.plan, outcome)
-        self.attempts.append(Attempt(proposal.plan, proposal.source, report, outcome, verdict))
+        self.attempts.append(Attempt(proposal.plan, proposal.source, report.diagnostics, outcome, verdict))
         if verdict.done:
             return Ended("done", outcome.value, plan=proposal.plan)
         return self.next_plan(verdict)
@@ -186,7 +186,7 @@ class Loop:
 
     def refused(self, proposal: Proposal, report: CheckReport) -> Ended | None:
         """A plan that the checker refused: go on with a repair, if the budget allows."""
-        self.attempts.append(Attempt(proposal.plan, proposal.source, report))
+        self.attempts.append(Attempt(proposal.plan, proposal.source, report.diagnostics))
         self.repairs += 1
         if self.repairs <= self.request.limits.repairs:
             return None
@@ -198,7 +198,7 @@ class Loop:
             return "none was tried"
         last = self.attempts[-1]
         if last.outcome is None:
-            return "the last one's problems: " + "; ".join(str(diagnostic) for diagnostic in last.report.errors[:5])
+            return "the last one's problems: " + "; ".join(str(diagnostic) for diagnostic in last.errors[:5])
         return f"the last one ended with: {last.verdict.reason if last.verdict else last.outcome.error}"
 
     def next_turn(self) -> Ended | None:

@@ -89,7 +89,7 @@ def _inputs(checked: CheckedPlan, inputs: Mapping[str, Json]) -> Scope:
 class _Execution:
     """One execution of one plan. Blocks and compound steps here; calls, questions and model steps in `Leaves`."""
 
-    __slots__ = ("checked", "leaves", "number", "program", "run", "steps", "stopped")
+    __slots__ = ("checked", "leaves", "number", "program", "run", "steps")
 
     def __init__(
         self, checked: CheckedPlan, run: Run, number: int, history: History, subgoals: SubgoalRunner | None
@@ -99,8 +99,7 @@ class _Execution:
         self.number = number
         self.program: Program = program_of(checked)
         self.steps: dict[str, StepFinished] = {}
-        self.stopped: LimitReached | None = None
-        self.leaves = Leaves(run, number, history, checked.policy, self.program, subgoals, self._limit)
+        self.leaves = Leaves(run, number, history, checked.policy, self.program, subgoals)
 
     async def outcome(self, scope: Scope) -> Outcome:
         end = await self._block(self.checked.schedule, scope, ())
@@ -109,14 +108,14 @@ class _Execution:
         answer = self.program.answer
         if answer is None:
             value = end.value
-        elif status == "done" or self.stopped is None:
+        elif status == "done" or self.leaves.stopped is None:
             try:
                 value = answer(scope)
             except ExpressionError as problem:
                 if status == "done":
                     status, error = "failed", f"the answer cannot be computed: {problem}"
-        if self.stopped is not None and (status != "done"):
-            status, error = "stopped", f"stopped: {self.stopped}"
+        if self.leaves.stopped is not None and (status != "done"):
+            status, error = "stopped", f"stopped: {self.leaves.stopped}"
         if status != "done":
             value = None
         return Outcome(status, value, self.steps, error)
@@ -173,8 +172,8 @@ class _Execution:
         return end.state
 
     def _skip(self, node: Node, index: Index, reason: str, state: int) -> int:
-        if self.stopped is not None:
-            self._finish(node.step, index, "cancelled", error=f"stopped: {self.stopped}")
+        if self.leaves.stopped is not None:
+            self._finish(node.step, index, "cancelled", error=f"stopped: {self.leaves.stopped}")
         else:
             self._finish(node.step, index, "skipped", error=reason)
         return state
@@ -212,13 +211,8 @@ class _Execution:
             self.steps[end.event.step] = end.event
         return end
 
-    def _limit(self, limit: LimitReached) -> None:
-        """Remember the first limit that was used up; it stops everything that has not started."""
-        if self.stopped is None:
-            self.stopped = limit
-
     def _limit_end(self, step: Step, index: Index, limit: LimitReached) -> End:
-        self._limit(limit)
+        self.leaves.stop(limit)
         self._finish(step, index, "cancelled", error=f"stopped: {limit}")
         return End(BROKEN, None, str(limit))
 
@@ -241,7 +235,7 @@ class _Execution:
         elif end.state == MISSING:
             self._finish(step, index, "skipped", error=end.error)
         else:
-            self._finish(step, index, "cancelled" if self.stopped else "failed", error=end.error)
+            self._finish(step, index, "cancelled" if self.leaves.stopped else "failed", error=end.error)
         return End(end.state, end.value, end.error)
 
     async def _if(self, node: Node, step: If, scope: Scope, index: Index) -> End:

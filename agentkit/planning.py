@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from agentkit.checker import CheckReport
+from agentkit.diagnostics import Diagnostic
 from agentkit.limits import Limits
 from agentkit.messages import Json, Message
 from agentkit.plan import JsonSchema, Plan
@@ -35,13 +35,22 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A plan of this run and what became of it: refused by the checker, or run, or run and judged not done."""
+    """A plan of this run and what became of it: refused by the checker, or run, or run and judged not done.
+
+    It keeps what the next plan can learn from. What a long run does not need again, such as the schedule of a plan that
+    has been executed, is left to be freed.
+    """
 
     plan: Plan
     source: str
-    report: CheckReport
+    diagnostics: tuple[Diagnostic, ...] = ()
     outcome: Outcome | None = None
     verdict: Verdict | None = None
+
+    @property
+    def errors(self) -> tuple[Diagnostic, ...]:
+        """The diagnostics for which the checker refused the plan."""
+        return tuple(diagnostic for diagnostic in self.diagnostics if diagnostic.severity == "error")
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,7 +79,7 @@ def _worth_showing(attempts: Iterable[Attempt], *, repairs: bool) -> list[Attemp
 
 def _complaint(attempt: Attempt) -> str:
     if attempt.outcome is None:
-        lines = [f"- {diagnostic}" for diagnostic in attempt.report.errors[:10]]
+        lines = [f"- {diagnostic}" for diagnostic in attempt.errors[:10]]
         return "That plan was refused before running:\n" + "\n".join(lines) + "\nWrite the whole plan again, mended."
     reason = attempt.verdict.reason if attempt.verdict and attempt.verdict.reason else attempt.outcome.error
     return (

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from agentkit.agent import Agent
+from agentkit.checker import CheckedPlan
 from agentkit.errors import JournalError, ModelUnavailableError
 from agentkit.events import Event, PlanChecked, RunFinished, StepFinished, StepStarted
 from agentkit.expressions.nodes import Literal, Name
@@ -226,6 +228,25 @@ async def test_turns_are_bounded() -> None:
     result = await Agent(tools=[BASIC], planner=Endless(), limits=Limits(turns=3)).run("?")
     assert result.status == "stopped"
     assert result.error.startswith("stopped: the limit turns=3 is used up; done so far: t0, t1, t2")
+
+
+async def test_a_long_run_keeps_what_was_learnt_and_frees_what_only_running_needed() -> None:
+    """Neither the schedules of earlier plans stay, nor do executions leave cycles for the garbage collector."""
+    alive: list[int] = []
+
+    class Step:
+        async def propose(self, request: PlanRequest, run: Run) -> Proposal:
+            turn = len(request.attempts)
+            alive.append(sum(isinstance(thing, CheckedPlan) for thing in gc.get_objects()))
+            step = Call(f"t{turn}", "top_products", {"count": Literal(1)})
+            return Proposal(Plan((step,), answer=Name(step.id)), final=turn == 5)
+
+    gc.disable()
+    try:
+        result = await Agent(tools=[BASIC], planner=Step()).run("go")
+    finally:
+        gc.enable()
+    assert (result.status, len(alive), len(set(alive))) == ("done", 6, 1)
 
 
 async def test_a_finished_run_cannot_be_resumed(tmp_path: Path) -> None:
