@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 from agentkit.events import Event
 from agentkit.messages import Json, ModelProfile, ModelRequest, ModelResponse, TextDelta
@@ -35,6 +35,20 @@ class Model(Protocol):
 
     def stream(self, request: ModelRequest) -> ModelStream:
         """Answer `request` piece by piece: `TextDelta` items, then exactly one `ModelResponse`."""
+        ...
+
+
+@runtime_checkable
+class CountsTokens(Protocol):
+    """A model that can say how many tokens a text is, because its tokenizer is at hand."""
+
+    async def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """The tokens of each text by itself, without any chat template."""
+        ...
+
+    @property
+    def name(self) -> str:
+        """The model id."""
         ...
 
 

@@ -23,7 +23,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"cache", "clock", "diagnostics", "errors", "expressions", "messages", "types"}),
     frozenset({"plan", "events", "limits"}),
     frozenset({"toolbox", "context", "policy", "schedule", "spelling"}),
-    frozenset({"protocols", "models", "certificate"}),
+    frozenset({"protocols", "models", "certificate", "tokens"}),
     frozenset({"calling", "checker", "executor", "journal", "planning", "reflection", "results", "run", "streaming"}),
     frozenset({"tools", "planners", "memory", "testing"}),
     frozenset({"agent"}),
@@ -40,7 +40,18 @@ MAY_IMPORT_ROOMS = frozenset({"agent", "definition", "cli"})
 
 HEAVY = frozenset(
     {
-        *("anthropic", "chromadb", "httpx2", "jsonschema", "matplotlib", "mcp", "numpy", "onnxruntime", "openai"),
+        *(
+            "anthropic",
+            "bpe_openai",
+            "chromadb",
+            "httpx2",
+            "jsonschema",
+            "matplotlib",
+            "mcp",
+            "numpy",
+            "onnxruntime",
+            "openai",
+        ),
         *("pint", "referencing", "rich", "sympy", "tenacity", "tokenizers", "typer", "xllamacpp", "yaml"),
     }
 )

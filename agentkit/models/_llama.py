@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import json
 import os
 import secrets
 import threading
@@ -16,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
+from urllib.request import ProxyHandler, Request, build_opener
 from weakref import WeakSet
 
 from agentkit.errors import AgentKitError, MissingDependencyError, ModelFileError, ModelRefusedError
@@ -25,11 +27,12 @@ _BATCH = 256
 """Prompt tokens read at a time: a cancelled request ends after the batch under way. Larger ones are hardly faster."""
 _OLD_PROMPTS_MIB = 512
 """Memory for the state of earlier prompts, so that runs that take turns find theirs again."""
+_LOOPBACK = build_opener(ProxyHandler({}))
 
 
 @dataclass(slots=True)
 class _Job:
-    """A request on its way to the worker thread and back."""
+    """A request on its way to the worker thread and back: a chat completion, or texts to count the tokens of."""
 
     body: dict[str, Json]
     loop: asyncio.AbstractEventLoop
@@ -58,12 +61,15 @@ class Engine:
         self._name, self._path, self._context, self._threads = name, path, context, threads
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._closing = threading.Event()
+        self._key = secrets.token_urlsafe(32)
         # A daemon, since the interpreter joins other threads before it runs what stops this one: `close_all`.
         self._worker = threading.Thread(target=self._work, name=f"llama.cpp {path.name}", daemon=True)
         self._worker.start()
 
     async def chunks(self, body: dict[str, Json]) -> AsyncGenerator[dict[str, Json], None]:
         """Send a streamed chat completion and yield llama.cpp's chunks; leaving the generator stops the generation.
+
+        A body of nothing but ``count``, a list of texts, yields one object with their numbers of tokens instead.
 
         Raises:
             MissingDependencyError: The package of the engine is not installed.
@@ -94,7 +100,10 @@ class Engine:
             try:
                 check_grammar(self._name, job.body.get("grammar"))
                 server = server or self._load()
-                self._serve(server, job)
+                if "count" in job.body:
+                    job.deliver({"count": [self._tokens(server, text) for text in job.body["count"]]})
+                else:
+                    self._serve(server, job)
             except Exception as error:  # noqa: BLE001 - it is raised again where the caller waits
                 job.deliver(error)
             else:
@@ -114,6 +123,16 @@ class Engine:
         except ValueError as error:
             raise refused(self._name, str(error), 400) from error
 
+    def _tokens(self, server: Any, text: str) -> int:
+        """How many tokens a text is. The engine says so over its loopback port only."""
+        request = Request(
+            f"{server.listening_address}/tokenize",
+            json.dumps({"content": text}).encode(),
+            {"Authorization": f"Bearer {self._key}", "Content-Type": "application/json"},
+        )
+        with _LOOPBACK.open(request, timeout=60) as reply:
+            return len(json.load(reply)["tokens"])
+
     def _load(self) -> Any:
         llama = _xllamacpp()
         params = llama.CommonParams()
@@ -123,7 +142,7 @@ class Engine:
         params.cpuparams.n_threads = params.cpuparams_batch.n_threads = self._threads
         params.verbosity, params.warmup = -1, False
         # The engine cannot be had without its HTTP server on a loopback port: nobody else gets in.
-        params.api_keys = [secrets.token_urlsafe(32)]
+        params.api_keys = [self._key]
         params.ui = params.endpoint_slots = False
         params.cors_origins, params.n_threads_http = "", 1
         try:

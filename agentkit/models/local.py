@@ -6,7 +6,7 @@ import asyncio
 import json
 import os
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
@@ -119,6 +119,20 @@ class LocalModel:
                     ttft = time.perf_counter() - started if ttft is None else ttft
                     yield TextDelta(text)
         yield replace(reply.result(), ttft=ttft, seconds=time.perf_counter() - started)
+
+    async def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """The tokens of each text by itself; loads the weights, and waits for requests under way.
+
+        Raises:
+            DefinitionError: The file is not on this machine.
+            ModelFileError: llama.cpp cannot load the file.
+            ModelOutputError: The engine ended without an answer.
+        """
+        async with aclosing(self._engine().chunks({"count": list(texts)})) as chunks:
+            async for chunk in chunks:
+                counted: list[int] = chunk["count"]
+                return counted
+        raise ModelOutputError(f"{self._name!r}: llama.cpp ended without counting tokens.", model=self._name)
 
     def close(self) -> None:
         """Free the memory, unless another `LocalModel` uses the same weights. The next request loads them again."""

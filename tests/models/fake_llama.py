@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -63,12 +65,21 @@ class FakeLlama:
 
         class Server:
             def __init__(self, params: Any) -> None:
+                self._http: HTTPServer | None = None
                 if not fake.loads:
                     raise RuntimeError("Failed to init server, please check the input params.")
                 fake.params.append(params)
 
             def __del__(self) -> None:
                 fake.closed += 1
+                if self._http is not None:
+                    self._http.shutdown()
+                    self._http.server_close()
+
+            @property
+            def listening_address(self) -> str:
+                self._http = self._http or _tokenizing(fake.params[-1].api_keys[0])
+                return f"http://127.0.0.1:{self._http.server_port}"
 
             def handle_chat_completions(self, body: dict[str, Any], take: Take) -> None:
                 fake.serve(body, take)
@@ -93,6 +104,25 @@ class FakeLlama:
             if take(chunk):
                 self.stopped.set()
                 return
+
+
+def _tokenizing(key: str) -> HTTPServer:
+    """A server of llama.cpp's endpoint ``/tokenize`` whose tokens are words; it wants the key."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            right = self.path == "/tokenize" and self.headers["Authorization"] == f"Bearer {key}"
+            self.send_response(200 if right else 401)
+            self.end_headers()
+            self.wfile.write(json.dumps({"tokens": body["content"].split()}).encode())
+
+        def log_message(self, *args: Any) -> None:
+            """Say nothing."""
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server
 
 
 def _params() -> SimpleNamespace:

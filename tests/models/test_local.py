@@ -99,6 +99,17 @@ class TestNames:
             LocalModel("smollm2")
 
 
+class TestTokens:
+    async def test_the_model_s_own_tokenizer_counts(self, model: LocalModel, llama: FakeLlama) -> None:
+        assert await model.count_tokens(["one two", "", "three"]) == [2, 0, 1]
+        assert llama.bodies == []
+        assert len(llama.params) == 1
+
+    async def test_weights_that_are_not_here_are_told(self, tmp_path: Path) -> None:
+        with pytest.raises(DefinitionError, match="there is no file"):
+            await LocalModel(tmp_path / "x.gguf").count_tokens(["one"])
+
+
 class TestMissing:
     async def test_weights_that_are_not_here_say_how_to_fetch_them(
         self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
