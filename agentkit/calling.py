@@ -21,6 +21,7 @@ from agentkit.messages import (
     assistant,
     user,
 )
+from agentkit.models.prices import check_priced, priced, unpriced
 from agentkit.protocols import Clock, Model
 
 Parsed = TypeVar("Parsed")
@@ -30,7 +31,14 @@ LONGEST_WAIT = 60.0
 
 
 class ModelCaller:
-    """A model as a run uses it. Two retry budgets live here: transport, and malformed output."""
+    """A model as a run uses it. Two retry budgets live here: transport, and malformed output.
+
+    Replies get their cost here, before they are counted. A model without a known price costs nothing, and its events
+    say so; where the limits bound the cost, it is refused.
+
+    Raises:
+        DefinitionError: `limits.cost` is set and the model's price is unknown.
+    """
 
     __slots__ = ("_clock", "_events", "_limits", "_meter", "_user", "model")
 
@@ -43,6 +51,8 @@ class ModelCaller:
         self._meter = meter
         self._limits = limits
         self._clock = clock
+        if limits.cost is not None:
+            check_priced(model, limits.cost)
 
     async def request(self, request: ModelRequest, *, purpose: str) -> ModelResponse:
         """One answer of the model; transport failures are retried.
@@ -67,7 +77,7 @@ class ModelCaller:
         self._meter.start_model_call()
         started = self._clock.time()
         try:
-            response = await self.model.request(self._marked(request, purpose))
+            response = priced(await self.model.request(self._marked(request, purpose)), self.model)
         except ModelError as error:
             self._record(request, purpose, started, error=str(error), failed=error.usage)
             raise
@@ -84,7 +94,7 @@ class ModelCaller:
         try:
             async for piece in stream:
                 if isinstance(piece, ModelResponse):
-                    ended = True
+                    ended, piece = True, priced(piece, self.model)
                     self._meter.add(piece.usage)
                     self._record(request, purpose, started, response=piece)
                 yield piece
@@ -189,6 +199,7 @@ class ModelCaller:
                 ttft=response.ttft,
                 cached=response.cached,
                 notes=response.notes,
+                unpriced=() if response.usage.cost or response.cached else unpriced(self.model),
             )
         self._events.emit(called)
 

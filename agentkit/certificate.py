@@ -23,7 +23,8 @@ class Certificate:
         steps: Steps run at most.
         tool_calls: Tool calls at most, every retry counted.
         model_calls: Model calls of `generate` steps at most, every retry not counted.
-        cost: US dollars of tool calls at most, every retry counted.
+        cost: US dollars of tool calls at most, every retry counted. What `generate` steps and subgoals cost is not in
+            it: their prompts are made while the plan runs, so that nothing bounds their tokens before.
         seconds: Estimated critical path, from the tools' `expected_seconds`; not a bound.
         subgoals: Subgoals planned at most; what these do is certified when they are planned.
         writes: Tools with write effect that the plan may call, by step id.
@@ -58,11 +59,19 @@ class Certificate:
             _at_most(self.tool_calls, "tool call"),
             _at_most(self.model_calls, "model call"),
             f"about {self.seconds:.3g} s" if self.seconds else "",
-            f"at most ${self.cost:.4g}" if self.cost else ("cost not bounded" if self.cost is None else ""),
+            self._cost(),
             "writes: " + ", ".join(sorted(set(self.writes.values()))) if self.writes else "no writes",
             f"asks approval for {', '.join(self.approvals)}" if self.approvals else "",
         ]
         return "; ".join(part for part in parts if part)
+
+    def _cost(self) -> str:
+        if self.cost is None:
+            return "cost not bounded"
+        besides = self.model_calls != 0 or self.subgoals != 0
+        if self.cost:
+            return f"at most ${self.cost:.4g}" + (" besides what the model costs" if besides else "")
+        return "what the model costs is not bounded" if besides else ""
 
 
 def _at_most(count: int | None, noun: str) -> str:

@@ -139,6 +139,7 @@ class ModelCalled(Event):
     """A model call ended, well or badly. `purpose` says who asked: ``plan``, ``repair``, ``generate`` and so on.
 
     `cached` replies cost nothing; `notes` are what wrappers around the model did, such as a router's choice.
+    `unpriced` names models that may have answered and whose price nobody knows: `usage.cost` is 0 then.
     """
 
     kind: ClassVar[str] = "model_called"
@@ -152,6 +153,7 @@ class ModelCalled(Event):
     ttft: float | None = None
     cached: bool = False
     notes: tuple[str, ...] = ()
+    unpriced: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +227,7 @@ def from_json(row: Mapping[str, Json]) -> Event:
         raise JournalError(f"unknown event kind {kind!r}; the journal was written by another version of agentkit")
     if isinstance(fields.get("usage"), Mapping):
         fields["usage"] = Usage(**fields["usage"])
-    for name in ("diagnostics", "codes", "prompt", "notes"):
+    for name in ("diagnostics", "codes", "prompt", "notes", "unpriced"):
         if isinstance(fields.get(name), list):
             fields[name] = tuple(fields[name])
     try:

@@ -85,6 +85,7 @@ class Meter:
             usage.model_calls,
             usage.tool_calls + 1,
             usage.cost + cost,
+            usage.cache_write_tokens,
         )
 
     def start_model_call(self) -> None:

@@ -139,6 +139,7 @@ class Usage:
         model_calls: Requests made.
         tool_calls: Tool calls executed (attempts included).
         cost: US dollars, where prices are known.
+        cache_write_tokens: Of the prompt tokens, those that the provider says it put into a prompt cache.
     """
 
     input_tokens: int = 0
@@ -147,6 +148,7 @@ class Usage:
     model_calls: int = 0
     tool_calls: int = 0
     cost: float = 0.0
+    cache_write_tokens: int = 0
 
     def __add__(self, other: Usage) -> Usage:
         return Usage(
@@ -156,12 +158,49 @@ class Usage:
             self.model_calls + other.model_calls,
             self.tool_calls + other.tool_calls,
             self.cost + other.cost,
+            self.cache_write_tokens + other.cache_write_tokens,
         )
 
     @property
     def total_tokens(self) -> int:
         """Prompt and generated tokens together."""
         return self.input_tokens + self.output_tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What a model costs, in US dollars per million tokens.
+
+    Attributes:
+        input: Prompt tokens.
+        output: Generated tokens.
+        cached_input: Prompt tokens read from the provider's cache; None: as much as other prompt tokens.
+        cache_write: Prompt tokens put into the provider's cache; None: as much as other prompt tokens.
+        long: The prices of a whole request whose prompt is longer than `long_over` tokens; None: the same.
+        long_over: See `long`.
+    """
+
+    input: float
+    output: float
+    cached_input: float | None = None
+    cache_write: float | None = None
+    long: Price | None = None
+    long_over: int = 0
+
+    def cost(self, usage: Usage) -> float:
+        """US dollars of one model call that used the tokens of `usage`; `usage.cost` is not looked at."""
+        if self.long is not None and usage.input_tokens > self.long_over:
+            return self.long.cost(usage)
+        cached = self.input if self.cached_input is None else self.cached_input
+        write = self.input if self.cache_write is None else self.cache_write
+        plain = max(usage.input_tokens - usage.cached_tokens - usage.cache_write_tokens, 0)
+        parts = (
+            plain * self.input,
+            usage.cached_tokens * cached,
+            usage.cache_write_tokens * write,
+            usage.output_tokens * self.output,
+        )
+        return sum(parts) / 1_000_000
 
 
 FinishReason: TypeAlias = Literal["stop", "length", "tool_calls", "content_filter", "pause"]
@@ -217,6 +256,7 @@ class ModelProfile:
         repairs: Diagnostics fed back in conversation help this model; small ones do better with resampling.
         kinds: Step kinds to offer; None offers all.
         settings: Names of the `ModelSettings` that the model takes; setting another one is an error.
+        price: What the model costs, instead of what `agentkit.models.prices` knows.
     """
 
     context_window: int = 8192
@@ -229,3 +269,4 @@ class ModelProfile:
     repairs: bool = True
     kinds: frozenset[str] | None = None
     settings: frozenset[str] = frozenset({"temperature", "top_p", "max_tokens", "seed", "stop", "timeout"})
+    price: Price | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from agentkit.events import Event, RunStatus, StepFinished
+from agentkit.events import Event, ModelCalled, RunStatus, StepFinished
 from agentkit.messages import Json, Usage
 from agentkit.plan import Plan
 
@@ -61,3 +61,9 @@ class RunResult:
     usage: Usage
     events: tuple[Event, ...]
     run_id: str
+
+    @property
+    def unpriced(self) -> tuple[str, ...]:
+        """Models that were called and whose price nobody knows: `usage.cost` lacks what they cost."""
+        calls = (event.unpriced for event in self.events if isinstance(event, ModelCalled))
+        return tuple(dict.fromkeys(name for names in calls for name in names))

@@ -378,3 +378,22 @@ def test_a_loop_of_unknown_length_is_not_bounded_and_the_certificate_says_so() -
     assert report.checked is not None
     assert report.checked.certificate.tool_calls is None
     assert str(report.checked.certificate).startswith("tool calls not bounded statically")
+
+
+@pytest.mark.parametrize(
+    ("certificate", "text"),
+    [
+        (Certificate(cost=0.5), "no tool calls; no model calls; at most $0.5; no writes"),
+        (
+            Certificate(model_calls=1),
+            "no tool calls; at most 1 model call; what the model costs is not bounded; no writes",
+        ),
+        (
+            Certificate(cost=0.5, subgoals=1),
+            "no tool calls; no model calls; at most $0.5 besides what the model costs; no writes",
+        ),
+        (Certificate(cost=None), "no tool calls; no model calls; cost not bounded; no writes"),
+    ],
+)
+def test_a_certificate_says_which_cost_it_bounds(certificate: Certificate, text: str) -> None:
+    assert str(certificate) == text

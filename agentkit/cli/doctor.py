@@ -12,7 +12,9 @@ import platformdirs
 from rich.console import Console
 from rich.markup import escape
 
+from agentkit.errors import DefinitionError
 from agentkit.models.catalogue import CATALOGUE, is_pulled, weights_path
+from agentkit.models.prices import BUILT_IN, PRICES_VARIABLE, read_prices
 
 PACKAGES = {
     "pydantic": "",
@@ -45,10 +47,25 @@ def report(console: Console) -> int:
             console.print(f"[green]✓[/] {weights.id} at {escape(str(weights_path(weights)))}", highlight=False)
         else:
             console.print(f"[dim]–[/] {weights.id} is not here: agentkit models pull {weights.name}", highlight=False)
+    missing += _prices(console)
     missing += _writable(console, Path(platformdirs.user_state_dir("agentkit")))
     free = shutil.disk_usage(Path.home()).free / 1e9
     console.print(f"{'[green]✓[/]' if free > 2 else '[yellow]![/]'} {free:.0f} GB of disk free")
     return 1 if missing else 0
+
+
+def _prices(console: Console) -> int:
+    own = os.environ.get(PRICES_VARIABLE)
+    try:
+        tables = [read_prices(Path(own))] if own else []
+    except DefinitionError as error:
+        console.print(f"[red]✗[/] {escape(str(error))}")
+        return 1
+    for table in (*tables, read_prices(BUILT_IN)):
+        told = f", read {table.read}" if table.read else ""
+        where = escape(str(table.path)) if table in tables else "agentkit's own"
+        console.print(f"[green]✓[/] prices of {len(table.prices)} models ({where}{told})", highlight=False)
+    return 0
 
 
 def _writable(console: Console, folder: Path) -> int:

@@ -47,6 +47,7 @@ class EventPrinter:
         self._console = console
         self._verbose = verbose
         self._actions: dict[str, str] = {}
+        self._unpriced: dict[str, None] = {}
 
     def __call__(self, event: Event) -> None:
         """Print one event."""
@@ -58,6 +59,7 @@ class EventPrinter:
         self._console.print(f"\n[bold]{escape(event.task)}[/]")
 
     def _model_called(self, event: ModelCalled) -> None:
+        self._unpriced.update(dict.fromkeys(event.unpriced))
         if event.error:
             self._line(f"[red]model: {escape(event.error)}[/]")
         elif self._verbose:
@@ -108,7 +110,8 @@ class EventPrinter:
             self._console.print(f"[bold green]{escape(as_text(event.output))}[/]")
         else:
             self._console.print(f"[bold red]{event.status}[/]: {escape(event.error)}")
-        self._console.print(f"[dim]{_tokens(event.usage)}[/]")
+        unknown = f"; nobody says what {', '.join(self._unpriced)} costs" if self._unpriced else ""
+        self._console.print(f"[dim]{_tokens(event.usage)}{escape(unknown)}[/]")
 
     def _line(self, text: str) -> None:
         self._console.print(f"  {text}", highlight=False)

@@ -228,9 +228,11 @@ def _sampling(request: ModelRequest) -> dict[str, Any]:
 
 def _usage(usage: Json) -> Usage:
     cached = count(usage, "cache_read_input_tokens")
+    written = count(usage, "cache_creation_input_tokens")
     return Usage(
-        input_tokens=count(usage, "input_tokens") + count(usage, "cache_creation_input_tokens") + cached,
+        input_tokens=count(usage, "input_tokens") + written + cached,
         cached_tokens=cached,
         output_tokens=count(usage, "output_tokens"),
         model_calls=1,
+        cache_write_tokens=written,
     )

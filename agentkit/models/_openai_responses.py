@@ -183,4 +183,5 @@ def _usage(usage: Json) -> Usage:
         cached_tokens=count(usage, "input_tokens_details", "cached_tokens"),
         output_tokens=count(usage, "output_tokens"),
         model_calls=1,
+        cache_write_tokens=count(usage, "input_tokens_details", "cache_write_tokens"),
     )

@@ -15,6 +15,8 @@ from typing import Any, ClassVar, Protocol, Self
 
 USAGE = (120, 100, 7)
 """Prompt tokens (cached ones included), cached tokens, output tokens of every scripted answer."""
+WRITTEN = 15
+"""Prompt tokens that every server says it put into its prompt cache."""
 
 
 @dataclass(frozen=True)
@@ -251,7 +253,7 @@ class Chat:
             "prompt_tokens": prompt,
             "completion_tokens": output,
             "total_tokens": prompt + output,
-            "prompt_tokens_details": {"cached_tokens": cached},
+            "prompt_tokens_details": {"cached_tokens": cached, "cache_write_tokens": WRITTEN},
         }
 
 
@@ -284,7 +286,7 @@ class Responses:
             "tools": [],
             "usage": {
                 "input_tokens": prompt,
-                "input_tokens_details": {"cached_tokens": cached, "cache_write_tokens": 0},
+                "input_tokens_details": {"cached_tokens": cached, "cache_write_tokens": WRITTEN},
                 "output_tokens": tokens,
                 "output_tokens_details": {"reasoning_tokens": 0},
                 "total_tokens": prompt + tokens,
@@ -373,10 +375,9 @@ class Messages:
 
     def _usage(self) -> dict[str, Any]:
         prompt, cached, output = USAGE
-        created = 15
         return {
-            "input_tokens": prompt - cached - created,
-            "cache_creation_input_tokens": created,
+            "input_tokens": prompt - cached - WRITTEN,
+            "cache_creation_input_tokens": WRITTEN,
             "cache_read_input_tokens": cached,
             "output_tokens": output,
         }

@@ -30,7 +30,7 @@ from agentkit.models.safety import override_allow_model_requests
 from agentkit.protocols import Model
 from agentkit.testing.models import ABLE
 from tests.conformance.model import collect
-from tests.models.servers import USAGE, Answer, Messages, ProviderServer, Reply, reply
+from tests.models.servers import USAGE, WRITTEN, Answer, Messages, ProviderServer, Reply, reply
 
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
 ASK = ModelRequest((user("hello"),))
@@ -174,7 +174,7 @@ async def test_usage_counts_cached_and_written_tokens_as_input(server: ProviderS
     server.replies.append(reply(Messages(), Answer("ok")))
     response = await answer_of(model_of(server), streamed)
     prompt, cached, output = USAGE
-    assert response.usage == Usage(prompt, cached, output, model_calls=1)
+    assert response.usage == Usage(prompt, cached, output, model_calls=1, cache_write_tokens=WRITTEN)
     assert response.model == "served-model"
 
 

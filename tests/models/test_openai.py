@@ -29,7 +29,7 @@ from agentkit.models.openai import OpenAIModel
 from agentkit.models.safety import override_allow_model_requests
 from agentkit.testing.models import ABLE
 from tests.conformance.model import collect
-from tests.models.servers import USAGE, Answer, Chat, ProviderServer, Reply, Responses, reply, sse
+from tests.models.servers import USAGE, WRITTEN, Answer, Chat, ProviderServer, Reply, Responses, reply, sse
 
 SCHEMA = {
     "type": "object",
@@ -142,12 +142,12 @@ async def test_chat_streams_ask_for_usage(server: ProviderServer) -> None:
 
 @pytest.mark.parametrize("api", ["chat", "responses"])
 @pytest.mark.parametrize("streamed", [False, True])
-async def test_usage_tells_cached_tokens_apart(server: ProviderServer, api: str, streamed: bool) -> None:
+async def test_usage_tells_cached_and_written_tokens_apart(server: ProviderServer, api: str, streamed: bool) -> None:
     server.replies.append(reply(Chat() if api == "chat" else Responses(), Answer("ok")))
     model = chat(server, api=api)
     response = (await collect(model, ASK))[-1] if streamed else await model.request(ASK)
     prompt, cached, output = USAGE
-    assert response.usage == Usage(prompt, cached, output, model_calls=1)  # type: ignore[union-attr]
+    assert response.usage == Usage(prompt, cached, output, model_calls=1, cache_write_tokens=WRITTEN)  # type: ignore[union-attr]
     assert response.model == "served-model"  # type: ignore[union-attr]
 
 
