@@ -31,6 +31,8 @@ class Call:
         timeout: Seconds an attempt may take; None takes the tool's own.
         on_error: ``fail`` fails the plan; ``skip`` skips only what uses the value; ``value`` goes on with `fallback`.
         fallback: The value when `on_error` is ``value``.
+        again: After a replan, do a write once more although the same call was done by an earlier plan of the run;
+            without it the earlier result is kept.
         line: 1-based source line, where the plan came as text.
     """
 
@@ -41,6 +43,7 @@ class Call:
     timeout: float | None = None
     on_error: OnError = "fail"
     fallback: Expr | None = None
+    again: bool = False
     line: int | None = field(default=None, compare=False)
 
 

@@ -165,7 +165,9 @@ class _Steps:
         fallback = self.expr(scope) if on_error == "value" else None
         retry, timeout = self._draw(st.none() | st.integers(0, 5)), self._draw(st.none() | st.sampled_from([1, 2.5]))
         args = self.exprs(ARGUMENTS, scope)
-        return Call(self.fresh(), self._draw(TOOLS), args, retry, timeout, on_error, fallback)
+        return Call(
+            self.fresh(), self._draw(TOOLS), args, retry, timeout, on_error, fallback, self._draw(st.booleans())
+        )
 
     def _value(self, scope: Sequence[str], depth: int) -> Step:
         plain = st.sampled_from([ListOf(()), *(Name(name) for name in scope)])

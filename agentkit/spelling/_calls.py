@@ -21,7 +21,7 @@ from agentkit.toolbox import Tool
 PURE = RESERVED | {"timedelta"}
 """Names that call pure functions, or that the expressions' reader explains."""
 
-OPTIONS = ("_retry", "_timeout", "_on_error", "_fallback")
+OPTIONS = ("_retry", "_timeout", "_on_error", "_fallback", "_again")
 """Keyword arguments of any tool call that say how to call, not with what."""
 
 MODEL_CALLS = {"generate": "prompt", "ask": "question", "subgoal": "goal"}
@@ -146,11 +146,11 @@ def _emit_tool_call(
         message = f"{name!r} takes at most {most} arguments, not {len(positional)}."
         if position == 0:
             _unexpected(low, id, name, str(most + 1), message, tool)
-    retry, timeout, on_error = _options(low, id, options)
+    retry, timeout, on_error, again = _options(low, id, options)
     fallback = options.get("_fallback")
     if fallback is not None:
         on_error = "value"
-    return low.emit(frame, Call(id, name, args, retry, timeout, on_error, fallback, low.line))
+    return low.emit(frame, Call(id, name, args, retry, timeout, on_error, fallback, again, low.line))
 
 
 def _arguments(
@@ -194,10 +194,11 @@ def _unexpected(low: Lowerer, id: str, name: str, argument: str, message: str, t
     )
 
 
-def _options(low: Lowerer, id: str, options: dict[str, Expr]) -> tuple[int | None, float | None, OnError]:
+def _options(low: Lowerer, id: str, options: dict[str, Expr]) -> tuple[int | None, float | None, OnError, bool]:
     retry: int | None = None
     timeout: float | None = None
     on_error: OnError = "fail"
+    again = False
     for name, expr in options.items():
         value = expr.value if isinstance(expr, Literal) else ...
         match name, value:
@@ -207,15 +208,19 @@ def _options(low: Lowerer, id: str, options: dict[str, Expr]) -> tuple[int | Non
                 timeout = value
             case "_on_error", "fail" | "skip":
                 on_error = "fail" if value == "fail" else "skip"
+            case "_again", bool():
+                again = value
             case ("_fallback", _) | ("_retry" | "_timeout", None):
                 continue
             case _:
                 _wrong_option(low, id, name)
-    return retry, timeout, on_error
+    return retry, timeout, on_error, again
 
 
 def _wrong_option(low: Lowerer, id: str, name: str) -> None:
-    expected = {"_retry": "a whole number", "_timeout": "a number of seconds"}.get(name, "'fail' or 'skip'")
+    expected = {"_retry": "a whole number", "_timeout": "a number of seconds", "_again": "True"}.get(
+        name, "'fail' or 'skip'"
+    )
     low.report(
         Code.SHAPE,
         f"{name} has a value that it cannot have.",

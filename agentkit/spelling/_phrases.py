@@ -65,6 +65,8 @@ def _call(step: Call, toolbox: Toolbox | None) -> str:
         parts.append('_on_error="skip"')
     if step.on_error == "value" and step.fallback is not None:
         parts.append(f"_fallback={to_source(step.fallback)}")
+    if step.again:
+        parts.append("_again=True")
     return f"{name or 'call'}({', '.join(parts)})"
 
 

@@ -35,10 +35,11 @@ from agentkit.plan import (
     Value,
 )
 from agentkit.spelling._names import did_you_mean
+from agentkit.spelling._shown import excerpt, kind_of
 from agentkit.spelling._text import MAX_NESTING, MAX_STEPS, MAX_TEXT, unfenced
 
 FIELDS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "call": (("tool",), ("args", "retry", "timeout", "on_error")),
+    "call": (("tool",), ("args", "retry", "timeout", "on_error", "again")),
     "value": (("value",), ()),
     "parallel": (("branches",), ()),
     "if": (("condition", "then"), ("else",)),
@@ -128,12 +129,12 @@ class _Reader:
     def plan(self, raw: Json) -> Plan:
         if not isinstance(raw, Mapping):
             if not self.problems:
-                self.problem(Code.SHAPE, (), f"the plan is {_kind_of(raw)}", "an object with 'steps' and 'answer'")
+                self.problem(Code.SHAPE, (), f"the plan is {kind_of(raw)}", "an object with 'steps' and 'answer'")
             return Plan((), problems=tuple(self.problems))
         self.unknown_fields(raw, (), _PLAN_FIELDS, "plan")
         goal = raw.get("goal")
         if goal is not None and not isinstance(goal, str):
-            self.problem(Code.SHAPE, ("goal",), f"'goal' is {_kind_of(goal)}", "text")
+            self.problem(Code.SHAPE, ("goal",), f"'goal' is {kind_of(goal)}", "text")
             goal = ""
         inputs = self.inputs(raw.get("inputs"))
         steps: Block = ()
@@ -150,12 +151,12 @@ class _Reader:
             if isinstance(schema, Mapping):
                 found[name] = schema
             else:
-                self.problem(Code.SHAPE, ("inputs", name), f"input {name!r} is {_kind_of(schema)}", "a JSON Schema")
+                self.problem(Code.SHAPE, ("inputs", name), f"input {name!r} is {kind_of(schema)}", "a JSON Schema")
         return found
 
     def block(self, raw: Json, path: tuple[str | int, ...], depth: int) -> Block:
         if not isinstance(raw, Sequence) or isinstance(raw, str):
-            self.problem(Code.SHAPE, path, f"{path[-1]!r} is {_kind_of(raw)}", "a list of steps")
+            self.problem(Code.SHAPE, path, f"{path[-1]!r} is {kind_of(raw)}", "a list of steps")
             return ()
         if depth > MAX_NESTING:
             self.problem(Code.TOO_LARGE, path, "the blocks are nested too deeply", f"at most {MAX_NESTING} levels")
@@ -172,20 +173,20 @@ class _Reader:
 
     def step(self, raw: Json, path: tuple[str | int, ...], depth: int) -> Step:
         if not isinstance(raw, Mapping):
-            self.problem(Code.SHAPE, path, f"the step is {_kind_of(raw)}", "an object with 'id' and 'kind'")
-            return Unreadable(f"unreadable_{self.count}", _excerpt(raw))
+            self.problem(Code.SHAPE, path, f"the step is {kind_of(raw)}", "an object with 'id' and 'kind'")
+            return Unreadable(f"unreadable_{self.count}", excerpt(raw))
         id = raw.get("id")
         if isinstance(id, str):
             path = (id,)
         else:
-            what = "has no 'id'" if id is None else f"has an 'id' that is {_kind_of(id)}"
+            what = "has no 'id'" if id is None else f"has an 'id' that is {kind_of(id)}"
             self.problem(Code.SHAPE, path, f"the step {what}", "a name that later steps refer to")
             id = f"unreadable_{self.count}"
         try:
             kind = self.kind(raw, path)
             return _READERS[kind](self, id, raw, path, depth)
         except _Skip:
-            return Unreadable(id, _excerpt(raw))
+            return Unreadable(id, excerpt(raw))
 
     def kind(self, raw: Mapping[str, Json], path: tuple[str | int, ...]) -> str:
         """The kind of a step whose fields are known and complete."""
@@ -226,7 +227,7 @@ class _Reader:
             pairs = [e for e in raw if isinstance(e, Mapping) and set(e) == {"name", "value"}]
             if len(pairs) == len(raw) and all(isinstance(pair["name"], str) for pair in pairs):
                 return [(pair["name"], pair["value"]) for pair in pairs]
-        self.problem(Code.SHAPE, path, f"{path[-1]!r} is {_kind_of(raw)}", "an object")
+        self.problem(Code.SHAPE, path, f"{path[-1]!r} is {kind_of(raw)}", "an object")
         return []
 
     def exprs(self, raw: Json, path: tuple[str | int, ...]) -> dict[str, Expr]:
@@ -238,7 +239,7 @@ class _Reader:
     def text(self, raw: Mapping[str, Json], name: str, path: tuple[str | int, ...]) -> str:
         value = raw[name]
         if not isinstance(value, str):
-            self.problem(Code.SHAPE, (*path, name), f"{name!r} is {_kind_of(value)}", "text")
+            self.problem(Code.SHAPE, (*path, name), f"{name!r} is {kind_of(value)}", "text")
             raise _Skip
         return value
 
@@ -251,15 +252,21 @@ class _Reader:
         right = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool) and value >= least
         if not right:
             what = f"a {'whole ' if whole else ''}number of at least {least}"
-            self.problem(Code.SHAPE, (*path, name), f"{name!r} is {_excerpt(value)}", what)
+            self.problem(Code.SHAPE, (*path, name), f"{name!r} is {excerpt(value)}", what)
             return None
         return value
+
+    def flag(self, raw: Mapping[str, Json], name: str, path: tuple[str | int, ...]) -> bool:
+        value = raw.get(name)
+        if value is not None and not isinstance(value, bool):
+            self.problem(Code.SHAPE, (*path, name), f"{name!r} is {excerpt(value)}", "true or false")
+        return value is True
 
     def schema(self, raw: Mapping[str, Json], path: tuple[str | int, ...]) -> JsonSchema | None:
         value = raw.get("schema")
         if value is None or isinstance(value, Mapping):
             return value
-        self.problem(Code.SHAPE, (*path, "schema"), f"'schema' is {_kind_of(value)}", "a JSON Schema")
+        self.problem(Code.SHAPE, (*path, "schema"), f"'schema' is {kind_of(value)}", "a JSON Schema")
         return None
 
     def on_error(self, raw: Mapping[str, Json], path: tuple[str | int, ...]) -> tuple[OnError, Expr | None]:
@@ -271,7 +278,7 @@ class _Reader:
         if isinstance(value, Mapping) and set(value) == {"value"}:
             return "value", parse_value(value["value"])
         self.problem(
-            Code.SHAPE, (*path, "on_error"), f"'on_error' is {_excerpt(value)}", "'fail', 'skip' or {'value': …}"
+            Code.SHAPE, (*path, "on_error"), f"'on_error' is {excerpt(value)}", "'fail', 'skip' or {'value': …}"
         )
         return "fail", None
 
@@ -289,6 +296,7 @@ def _read_call(reader: _Reader, id: str, raw: Mapping[str, Json], path: _Path, d
         reader.number(raw, "timeout", path, least=0, whole=False),
         on_error,
         fallback,
+        reader.flag(raw, "again", path),
     )
 
 
@@ -359,28 +367,6 @@ def _refuse_constant(name: str) -> Json:
     raise ValueError(f"{name} is not a JSON number")
 
 
-def _kind_of(value: Json) -> str:
-    """What a JSON value is, for messages."""
-    match value:
-        case None:
-            return "null"
-        case bool():
-            return "a boolean"
-        case int() | float():
-            return "a number"
-        case str():
-            return "text"
-        case Mapping():
-            return "an object"
-        case _:
-            return "a list"
-
-
-def _excerpt(value: Json) -> str:
-    text = repr(value)
-    return text if len(text) <= 200 else text[:199] + "…"
-
-
 def _write_block(block: Block) -> list[Json]:
     return [_write_step(step) for step in block]
 
@@ -405,6 +391,8 @@ def _write_step(step: Step) -> dict[str, Json]:
                 out["on_error"] = {"value": to_json_value(step.fallback)}
             elif step.on_error == "skip":
                 out["on_error"] = "skip"
+            if step.again:
+                out["again"] = True
         case Value():
             out["value"] = to_json_value(step.value)
         case Parallel():

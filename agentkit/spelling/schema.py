@@ -82,6 +82,7 @@ def _call(tool: Tool, *, strict: bool) -> dict[str, Json]:
             "retry": ({"type": "integer", "minimum": 0}, False),
             "timeout": ({"type": "number", "exclusiveMinimum": 0}, False),
             "on_error": (on_error, False),
+            "again": ({"type": "boolean"}, False),
         }
     return _step("call", fields)
 
