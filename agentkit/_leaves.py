@@ -21,7 +21,8 @@ from agentkit.errors import (
     ToolOutputError,
     ToolTimeoutError,
 )
-from agentkit.events import ApprovalAsked, ApprovalGiven, Status, StepFinished, StepRetried, StepStarted
+from agentkit.events import ApprovalAsked, ApprovalGiven, Status, StepFinished, StepRetried, StepReused, StepStarted
+from agentkit.ledger import CallDone
 from agentkit.limits import LimitReached
 from agentkit.messages import Json, user
 from agentkit.plan import Ask, Call, Generate, JsonSchema, Step, Subgoal, Value
@@ -65,6 +66,8 @@ class Leaves:
         self._subgoals = subgoals
         self.stopped: LimitReached | None = None
         self._gate = asyncio.Semaphore(run.limits.parallelism)
+        if history.finished:
+            run.ledger.retake(number, history.finished)
 
     def before_step(self) -> None:
         """Count a step that is about to run.
@@ -208,6 +211,9 @@ class Leaves:
         if tool.effect == "write":
             key = idempotency_key(self._run.id, self._number, name)
             self._check_doubt(tool, name)
+            done = self._done_before(tool, step, args, name)
+            if done is not None:
+                return done.value
         if self._policy.decide(tool) == "ask" and not self._run.dry_run:
             await self._approve(tool, args, name)
         if self._run.dry_run and tool.effect == "write":
@@ -227,11 +233,23 @@ class Leaves:
                 "look whether it happened, then resume with a decision for this step"
             )
 
+    def _done_before(self, tool: Tool, step: Call, args: dict[str, Json], name: str) -> CallDone | None:
+        """The same write by a plan that this one replaces; recorded, and not done again unless the plan insists."""
+        if step.again or name in self._history.started:
+            return None
+        done = self._run.ledger.take(tool, args, name)
+        if done is not None:
+            self._run.events.emit(StepReused(self._run.clock.time(), name, self._number, tool.name, done.name))
+        return done
+
     async def _approve(self, tool: Tool, args: dict[str, Json], name: str) -> None:
         """Wait for a person's permission, unless it was given before a crash."""
         granted = self._history.approved.get(name)
         reason = "denied before"
         if granted is None:
+            before = self._run.ledger.denial(tool, args)
+            if before is not None:
+                raise _Denied(f"{tool.name!r} was denied before in this run" + _because(before.reason))
             human = self._run.human
             if human is None:
                 raise _Denied(f"{tool.name!r} needs approval and nobody can be asked")
@@ -242,7 +260,7 @@ class Leaves:
             granted, reason = decision.granted, decision.reason
             self._run.events.emit(ApprovalGiven(now(), name, self._number, granted, reason))
         if not granted:
-            raise _Denied(f"{tool.name!r} was denied" + (f": {reason}" if reason else ""))
+            raise _Denied(f"{tool.name!r} was denied" + _because(reason))
 
     async def _attempts(
         self, tool: Tool, step: Call, args: dict[str, Json], bound: dict[str, Any], name: str, key: str
@@ -353,6 +371,10 @@ def _reason(error: BaseException) -> str:
         return str(error)
     text = str(error)
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _because(reason: str) -> str:
+    return f": {reason}" if reason else ""
 
 
 def _text(value: Json) -> str:

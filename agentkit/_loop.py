@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from agentkit.checker import CheckedPlan, CheckReport, check
+from agentkit.checker import CheckedPlan, CheckReport, Validator, check
 from agentkit.errors import ModelError
 from agentkit.events import Event, Executed, PlanChecked, PlanProposed, Reflected, RunStatus
 from agentkit.executor import execute
 from agentkit.journal import history
+from agentkit.ledger import CallDenied, CallDone
 from agentkit.limits import LimitReached
 from agentkit.messages import Json
 from agentkit.plan import Plan
@@ -21,6 +22,7 @@ from agentkit.results import Outcome
 from agentkit.run import NOTHING_YET, Run
 from agentkit.spelling import read_json, write_json, write_python
 from agentkit.types import Type, type_of_value
+from agentkit.validators import denied_calls
 
 Recorded = TypeVar("Recorded", PlanProposed, Reflected)
 
@@ -42,7 +44,8 @@ class Loop:
     Attributes:
         run: The run: limits, events, model, human.
         planner: Writes the plans.
-        request: The task, as the planner sees it; `attempts` and `given` are this object's own and grow.
+        request: The task, as the planner sees it; `attempts`, `given`, `done` and `denied` are this object's own and
+            grow.
         reflectors: Judge an execution that is done.
         inputs: Values of the request's inputs.
         subgoals: Plans and runs `subgoal` steps.
@@ -59,6 +62,8 @@ class Loop:
     attempts: list[Attempt] = field(default_factory=list)
     given: dict[str, Json] = field(default_factory=dict)
     given_types: dict[str, Type] = field(default_factory=dict)
+    done: list[CallDone] = field(default_factory=list)
+    denied: list[CallDenied] = field(default_factory=list)
     number: int = 0
     turns: int = 0
     repairs: int = 0
@@ -66,7 +71,9 @@ class Loop:
     accepted: Plan | None = None
 
     def __post_init__(self) -> None:
-        self.request = replace(self.request, attempts=self.attempts, given=self.given)
+        self.request = replace(
+            self.request, attempts=self.attempts, given=self.given, done=self.done, denied=self.denied
+        )
 
     async def until_done(self) -> Ended:
         """Go round until the goal is reached, a budget is used up, or nothing more can be tried."""
@@ -144,6 +151,7 @@ class Loop:
             given_types=self.given_types,
             approver=request.approver,
             partial=not proposal.final,
+            validators=self.validators(),
         )
         self.run.events.emit(
             PlanChecked(
@@ -157,6 +165,12 @@ class Loop:
             )
         )
         return report
+
+    def validators(self) -> tuple[Validator, ...]:
+        """What a plan must pass besides the checker's own rules."""
+        if not self.denied:
+            return self.request.validators
+        return (denied_calls(self.denied, self.request.toolbox, self.given), *self.request.validators)
 
     async def execute(self, checked: CheckedPlan) -> Outcome:
         """Run a plan; steps that the journal knows to be finished are not run again."""
@@ -211,6 +225,8 @@ class Loop:
     def next_plan(self, verdict: Verdict) -> Ended | None:
         """A plan ran and the goal is not reached: go on with another, if the budget allows."""
         self.replans += 1
+        self.done.extend(self.run.ledger.keep(self.request.toolbox, within=self.run.within))
+        self.denied[:] = self.run.ledger.denied
         if self.replans <= self.request.limits.replans:
             return None
         return self.stop("failed", verdict.reason)

@@ -252,6 +252,7 @@ class Agent:
         self, run: Run, request: PlanRequest, inputs: Mapping[str, Json], recorded: tuple[Event, ...]
     ) -> RunResult:
         """Run the loop to its end and record how it ended."""
+        run.ledger.recall(recorded)
         ended = await self._declined(run, request)
         if ended is None:
             loop = Loop(

@@ -95,6 +95,20 @@ class StepRetried(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class StepReused(Event):
+    """A write was not done again: an earlier plan of the run had made the same call, and its result stands.
+
+    `source` is that call, as the number of its plan, a slash, and its step.
+    """
+
+    kind: ClassVar[str] = "step_reused"
+    step: str
+    plan: int
+    tool: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
 class StepFinished(Event):
     """A step ended, in exactly one status, with its value (done) or the reason (anything else).
 
@@ -250,6 +264,10 @@ class EventLog:
         self._events.append(event)
         for listener in self._listeners:
             listener(event)
+
+    def since(self, position: int) -> list[Event]:
+        """The events from `position` on, counted from 0."""
+        return self._events[position:]
 
     def __iter__(self) -> Iterator[Event]:
         return iter(self._events)

@@ -370,6 +370,8 @@ def settle(events: tuple[Event, ...], decisions: Mapping[str, Json]) -> tuple[Ev
         )
 
     def keep(event: Event) -> bool:
+        if isinstance(event, StepStarted) and decisions.get(event.step, RETRY) is not RETRY:
+            return True
         if isinstance(event, StepStarted | StepFinished):
             return event.plan != number or event.step not in decisions
         return not isinstance(event, Executed | Reflected) or event.number != number

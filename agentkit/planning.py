@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from agentkit.checker import Validator
 from agentkit.diagnostics import Diagnostic
+from agentkit.ledger import CallDenied, CallDone
 from agentkit.limits import Limits
 from agentkit.messages import Json, Message
 from agentkit.plan import JsonSchema, Plan
@@ -64,11 +66,14 @@ class PlanRequest:
         inputs: JSON Schemas of values that the plan may refer to by name.
         given: Values of steps that have already run in this run; a new plan may refer to them by name.
         attempts: The plans so far, oldest first; the list grows during the run and is never rewritten.
+        done: Writes of replaced plans. A plan that makes the same call gets its result; nothing is done twice.
+        denied: Calls that a person has denied in this run; a plan that makes one again is refused.
         history: The conversation before this task.
         examples: Tasks with good plans.
         policy: Which calls are allowed.
         limits: What the plan may use.
         approver: Whether a person can be asked.
+        validators: Domain checks of a plan; the loop runs them, a planner that chooses between plans may.
     """
 
     task: str
@@ -77,11 +82,14 @@ class PlanRequest:
     inputs: Mapping[str, JsonSchema] = field(default_factory=dict)
     given: Mapping[str, Json] = field(default_factory=dict)
     attempts: Sequence[Attempt] = ()
+    done: Sequence[CallDone] = ()
+    denied: Sequence[CallDenied] = ()
     history: tuple[Message, ...] = ()
     examples: tuple[Example, ...] = ()
     policy: Policy = field(default_factory=Policy)
     limits: Limits = field(default_factory=Limits)
     approver: bool = True
+    validators: tuple[Validator, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

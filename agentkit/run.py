@@ -12,6 +12,7 @@ from typing import Any
 from agentkit.calling import ModelCaller
 from agentkit.clock import SystemClock
 from agentkit.events import Event, EventLog, StepFinished, StepStarted
+from agentkit.ledger import Ledger
 from agentkit.limits import Limits, Meter
 from agentkit.protocols import Clock, Human, Journal, Model
 
@@ -42,6 +43,7 @@ class Run:
         limits: What it may use.
         meter: What it has used.
         events: What has happened.
+        ledger: What its calls have done, those of its subgoals included.
         model: The model, with retries, budgets and events; None if there is none.
         human: The person who approves and answers; None if nobody can be asked.
         journal: Where events are kept; None keeps them in memory only.
@@ -61,6 +63,7 @@ class Run:
         "human",
         "id",
         "journal",
+        "ledger",
         "limits",
         "meter",
         "model",
@@ -95,6 +98,7 @@ class Run:
         self.dry_run = dry_run
         self.within = ""
         self.events = EventLog(*((journal.append,) if journal else ()), *listeners)
+        self.ledger = Ledger(self.events)
         self.started = self.clock.time()
         self.deadline = None if self.limits.seconds is None else self.started + self.limits.seconds
         self.model = (

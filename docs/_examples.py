@@ -14,7 +14,9 @@ from agentkit import CheckReport, Code, Diagnostic, Limits, Plan, Policy, Toolbo
 from agentkit.certificate import Certificate
 from agentkit.checker import Validator
 from agentkit.expressions import nodes
+from agentkit.ledger import CallDenied
 from agentkit.plan import Call, walk
+from agentkit.validators import denied_calls
 
 
 class Product(TypedDict):
@@ -361,6 +363,20 @@ answer(order)
 """,
         under="the default policy, which asks before writes, by an agent without a `human`",
         approver=False,
+    ),
+    Code.DENIED: Example(
+        """\
+mail = send_mail(to="anna@example.com", text="Hats are back.")
+answer(mail)
+""",
+        under='the rules of a run in which a person has just denied this call, with the reason "not on a Sunday"',
+        validators=(
+            denied_calls(
+                [CallDenied("send_mail", {"to": "anna@example.com", "text": "Hats are back."}, "not on a Sunday")],
+                TOOLBOX,
+                {},
+            ),
+        ),
     ),
     Code.CONSTRAINT: Example(
         """\

@@ -71,6 +71,7 @@ def _check(proposal: Proposal, request: PlanRequest) -> CheckReport:
         given=request.given,
         approver=request.approver,
         partial=not proposal.final,
+        validators=request.validators,
     )
 
 

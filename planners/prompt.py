@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
+from agentkit.ledger import CallDenied, CallDone
 from agentkit.messages import Json, Message, assistant, system, user
 from agentkit.planning import Attempt, PlanRequest
 from agentkit.spelling import read_python, write_json
@@ -51,6 +52,9 @@ def conversation(request: PlanRequest, *, spelling: str, repairs: bool) -> tuple
     for attempt in _worth_showing(request.attempts, repairs=repairs):
         messages.append(assistant(attempt.source))
         messages.append(user(_complaint(attempt)))
+    settled = _settled(request)
+    if settled:
+        messages[-1] = user(f"{messages[-1].content}\n{settled}")
     return tuple(messages)
 
 
@@ -86,6 +90,25 @@ def _complaint(attempt: Attempt) -> str:
         f"That plan ran and did not reach the goal: {reason or 'its answer was judged wrong'}. "
         "Write another plan. Finished steps keep their results under their names; do not repeat them."
     )
+
+
+def _settled(request: PlanRequest) -> str:
+    """Calls that a new plan must not make: those that are done, and those that a person denied."""
+    lines = []
+    if request.done:
+        lines.append("Done already, and not done again if you call them again: " + _calls(request.done))
+    if request.denied:
+        lines.append("Denied by a person; do not call them again: " + _calls(request.denied))
+    return "\n".join(lines)
+
+
+def _calls(calls: Sequence[CallDone | CallDenied], most: int = 20) -> str:
+    shown = [
+        f"{call.tool}({', '.join(f'{name}={_short(value, 40)}' for name, value in call.args.items())})"
+        for call in calls[:most]
+    ]
+    more = [f"and {len(calls) - most} more"] if len(calls) > most else []
+    return "; ".join([*shown, *more])
 
 
 def _short(value: Json, most: int = 120) -> str:

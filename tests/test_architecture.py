@@ -23,8 +23,9 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"cache", "clock", "diagnostics", "errors", "expressions", "messages", "types"}),
     frozenset({"plan", "events", "limits"}),
     frozenset({"toolbox", "context", "policy", "schedule", "spelling"}),
-    frozenset({"protocols", "models", "certificate", "tokens"}),
-    frozenset({"calling", "checker", "executor", "journal", "planning", "reflection", "results", "run", "streaming"}),
+    frozenset({"protocols", "models", "certificate", "ledger", "tokens"}),
+    frozenset({"calling", "checker", "executor", "journal", "planning", "reflection", "results", "run", "streaming"})
+    | {"validators"},
     frozenset({"tools", "planners", "memory", "testing"}),
     frozenset({"agent"}),
     frozenset({"definition"}),
