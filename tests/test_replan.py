@@ -288,7 +288,7 @@ async def test_another_table_may_be_asked_for() -> None:
 
 def test_a_call_is_the_same_whatever_the_order_of_its_arguments_and_the_spelling_of_a_number() -> None:
     put, _ = Shelf().tools()
-    same = [{"name": "a"}, {"name": "a", "count": 1}, {"count": 1.0, "name": "a"}]
+    same: list[dict[str, Any]] = [{"name": "a"}, {"name": "a", "count": 1}, {"count": 1.0, "name": "a"}]
     assert len({call_key("put", args, put) for args in same}) == 1
     assert call_key("put", {"name": "a", "count": 2}, put) != call_key("put", {"name": "a"}, put)
     assert call_key("put", {"name": "a", "count": True}, None) != call_key("put", {"name": "a", "count": 1}, None)
