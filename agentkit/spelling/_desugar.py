@@ -9,10 +9,11 @@ import ast
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from agentkit.spelling._flow import Flow, reads
+from agentkit.spelling._flow import NONE, Flow, Names, Undecided, reads
 
 Fresh = Callable[[str], str]
 Stmts = list[ast.stmt]
+Jump = type[ast.Break] | type[ast.Continue]
 Node = TypeVar("Node", bound=ast.AST)
 
 
@@ -83,6 +84,13 @@ def _blocks(stmt: ast.stmt) -> list[list[ast.stmt]]:
             return []
 
 
+def without_partial_answers(stmt: ast.If, flow: Flow, fresh: Fresh) -> Stmts:
+    """An ``if`` some of whose paths answer, and then what they found: nothing of what follows need be said twice."""
+    found = fresh("found")
+    ended, _ = _Jumps(ast.Break, flow, fresh, NONE).without(_found_and_break([stmt], found, fresh), needed=False)
+    return [assign(found, _at(ast.List([], ast.Load()), stmt), stmt), *ended, _answer_found(found, stmt)]
+
+
 def without_answers_in_loop(loop: ast.For | ast.While, fresh: Fresh) -> Stmts:
     """A loop that ends where it answered: ``found = []``, the loop with ``found = [answer]; break``, and the answer."""
     found = fresh("found")
@@ -135,94 +143,138 @@ def answered(stmt: ast.stmt) -> ast.expr:
             return constant(None, stmt)
 
 
-def without_continue(stmts: Sequence[ast.stmt]) -> Stmts:
-    """The same without ``continue``: what follows one is what is done otherwise."""
-    out: Stmts = []
-    for position, stmt in enumerate(stmts):
-        if isinstance(stmt, ast.Continue):
-            return out
-        if isinstance(stmt, ast.If) and _has(stmt, ast.Continue):
-            rest = stmts[position + 1 :]
-            body = without_continue([*stmt.body, *rest] if _falls_through(stmt.body) else stmt.body)
-            orelse = without_continue([*stmt.orelse, *rest] if _falls_through(stmt.orelse) else stmt.orelse)
-            if body or orelse:
-                out.append(branch(stmt.test, body, orelse, stmt))
-            return out
-        out.append(stmt)
-        if isinstance(stmt, ast.Break):
-            return out
-    return out
+def without_continue(stmts: Sequence[ast.stmt], flow: Flow, fresh: Fresh, kept: Names) -> Stmts:
+    """The same without ``continue``: what follows one is what is done otherwise.
+
+    Args:
+        stmts: A loop's body.
+        flow: The effects of statements.
+        fresh: Makes names.
+        kept: Names that are read after the body, in the next round or after the loop.
+    """
+    return _Jumps(ast.Continue, flow, fresh, kept).without(stmts, needed=False)[0]
 
 
-def _falls_through(stmts: Sequence[ast.stmt]) -> bool:
-    return not any(isinstance(stmt, ast.Break | ast.Continue) for stmt in stmts)
+def without_break(stmts: Sequence[ast.stmt], flow: Flow, fresh: Fresh, kept: Names) -> tuple[Stmts, ast.expr | None]:
+    """The same without ``break``, and the condition, at the end of the body, under which the loop is over.
 
-
-def _has(stmt: ast.stmt, kind: type[ast.stmt]) -> bool:
-    """Whether a statement holds a `kind` that is about the loop around it."""
-    if isinstance(stmt, kind):
-        return True
-    return isinstance(stmt, ast.If) and any(_has(inner, kind) for inner in (*stmt.body, *stmt.orelse))
+    The arguments are those of `without_continue`.
+    """
+    return _Jumps(ast.Break, flow, fresh, kept).without(stmts, needed=True)
 
 
 def has_break(stmts: Sequence[ast.stmt]) -> bool:
     """Whether a loop's body may end the loop."""
-    return any(_has(stmt, ast.Break) for stmt in stmts)
+    return _any_has(stmts, ast.Break)
 
 
-def without_break(stmts: Sequence[ast.stmt], flow: Flow, fresh: Fresh) -> tuple[Stmts, ast.expr | None]:
-    """The same without ``break``, and the condition, at the end of the body, under which the loop is over."""
-    for position, stmt in enumerate(stmts):
-        before, rest = list(stmts[:position]), list(stmts[position + 1 :])
-        if isinstance(stmt, ast.Break):
-            return before, constant(True, stmt)
-        if isinstance(stmt, ast.If) and _has(stmt, ast.Break):
-            after, stop = _without_break_in(stmt, rest, flow, fresh)
-            return [*before, *after], stop
-    return list(stmts), None
+def _any_has(stmts: Sequence[ast.stmt], jump: Jump) -> bool:
+    return any(_has(stmt, jump) for stmt in stmts)
 
 
-def _without_break_in(stmt: ast.If, rest: Stmts, flow: Flow, fresh: Fresh) -> tuple[Stmts, ast.expr]:
-    test, body, orelse = stmt.test, stmt.body, stmt.orelse
-    if _only_breaks_last(orelse) and not has_break(body):
-        test, body, orelse = negated(test), orelse, body
-    if _only_breaks_last(body) and not has_break(orelse):
-        return _guard(stmt, test, list(body[:-1]), [*orelse, *rest], flow, fresh)
-    stop = fresh("stop")
-    then = _with_stop(body, stop, stmt, flow, fresh)
-    other = _with_stop(orelse, stop, stmt, flow, fresh)
-    first = branch(test, then, other, stmt)
-    if not rest:
-        return [first], load(stop, stmt)
-    later = _with_stop(rest, stop, stmt, flow, fresh)
-    return [first, branch(negated(load(stop, stmt)), later, [], stmt)], load(stop, stmt)
+def _has(stmt: ast.stmt, jump: Jump) -> bool:
+    """Whether a statement holds a jump that is about the loop around it."""
+    return isinstance(stmt, jump) or (
+        isinstance(stmt, ast.If) and (_any_has(stmt.body, jump) or _any_has(stmt.orelse, jump))
+    )
 
 
-def _only_breaks_last(stmts: Sequence[ast.stmt]) -> bool:
-    return bool(stmts) and isinstance(stmts[-1], ast.Break) and not has_break(stmts[:-1])
+class _Jumps:
+    """Takes the jumps of one kind out of statements.
 
+    A jump on some paths through an ``if`` sets a flag, unless what follows can move into the paths that go on.
+    """
 
-def _guard(
-    stmt: ast.If, test: ast.expr, leaving: Stmts, staying: Stmts, flow: Flow, fresh: Fresh
-) -> tuple[Stmts, ast.expr]:
-    """``if test: leaving; break`` followed by `staying`."""
-    staying, stop = without_break(staying, flow, fresh)
-    if stop is not None:
-        name = fresh("stop")
-        then = [*leaving, assign(name, constant(True, stmt), stmt)]
-        return [branch(test, then, [*staying, assign(name, stop, stmt)], stmt)], load(name, stmt)
-    if not leaving and not staying:
-        return [], test
-    changed = {*flow.block(leaving).assigns, *flow.block(staying).assigns}
-    if _has_call(test) or changed & reads(test):
-        name = fresh("stop")
-        return [assign(name, test, stmt), branch(load(name, stmt), leaving, staying, stmt)], load(name, stmt)
-    return [branch(test, leaving, staying, stmt)], test
+    def __init__(self, jump: Jump, flow: Flow, fresh: Fresh, kept: Names) -> None:
+        self._jump = jump
+        self._flow = flow
+        self._fresh = fresh
+        self._kept = kept
 
+    def without(self, stmts: Sequence[ast.stmt], *, needed: bool) -> tuple[Stmts, ast.expr | None]:
+        """Statements without jumps to their end, and the condition under which one was made, if it is `needed`."""
+        for position, stmt in enumerate(stmts):
+            before, rest = list(stmts[:position]), list(stmts[position + 1 :])
+            if isinstance(stmt, self._jump):
+                return before, constant(True, stmt)
+            if isinstance(stmt, ast.If) and _has(stmt, self._jump):
+                after, jumped = self._in_if(stmt, rest, needed=needed)
+                return [*before, *after], jumped
+        return list(stmts), None
 
-def _with_stop(stmts: Sequence[ast.stmt], stop: str, at: ast.AST, flow: Flow, fresh: Fresh) -> Stmts:
-    after, condition = without_break(stmts, flow, fresh)
-    return [*after, assign(stop, condition or constant(False, at), at)]
+    def _in_if(self, stmt: ast.If, rest: Stmts, *, needed: bool) -> tuple[Stmts, ast.expr | None]:
+        """The ``if`` and the `rest` without jumps, and whether one was made."""
+        test, body, orelse = stmt.test, stmt.body, stmt.orelse
+        if self._only_jumps_last(orelse) and not _any_has(body, self._jump):
+            test, body, orelse = negated(test), orelse, body
+        if self._only_jumps_last(body) and not _any_has(orelse, self._jump):
+            return self._guard(stmt, test, list(body[:-1]), [*orelse, *rest], needed=needed)
+        if not rest and not needed:
+            then, other = (self.without(block, needed=False)[0] for block in (body, orelse))
+            return (self._declared(stmt, branch(test, then, other, stmt)) if then or other else []), None
+        flag = self._flag()
+        start = assign(flag, constant(False, stmt), stmt)
+        first = branch(test, self._flagged(body, flag, stmt), self._flagged(orelse, flag, stmt), stmt)
+        known = [start, *self._declared(stmt, first)]
+        if not rest:
+            return known, load(flag, stmt)
+        later = self._flagged(rest, flag, stmt) if needed else self.without(rest, needed=False)[0]
+        return [*known, branch(negated(load(flag, stmt)), later, [], stmt)], load(flag, stmt)
+
+    def _flag(self) -> str:
+        return self._fresh("stop" if self._jump is ast.Break else "skip")
+
+    def _only_jumps_last(self, stmts: Sequence[ast.stmt]) -> bool:
+        return bool(stmts) and isinstance(stmts[-1], self._jump) and not _any_has(stmts[:-1], self._jump)
+
+    def _flagged(self, stmts: Sequence[ast.stmt], flag: str, at: ast.AST) -> Stmts:
+        """Statements without jumps that leave in `flag` whether one was made."""
+        after, jumped = self.without(stmts, needed=True)
+        return after if jumped is None else [*after, assign(flag, jumped, at)]
+
+    def _guard(
+        self, stmt: ast.If, test: ast.expr, leaving: Stmts, staying: Stmts, *, needed: bool
+    ) -> tuple[Stmts, ast.expr | None]:
+        """``if test: leaving; jump`` followed by `staying`."""
+        staying, jumped = self.without(staying, needed=needed)
+        if not needed:
+            return ([branch(test, leaving, staying, stmt)] if leaving or staying else []), None
+        if jumped is not None:
+            flag = self._flag()
+            then = [*leaving, assign(flag, constant(True, stmt), stmt)]
+            return [branch(test, then, [*staying, assign(flag, jumped, stmt)], stmt)], load(flag, stmt)
+        if not leaving and not staying:
+            return [], test
+        changed = {*self._flow.block(leaving).assigns, *self._flow.block(staying).assigns}
+        if _has_call(test) or changed & reads(test):
+            flag = self._flag()
+            return [assign(flag, test, stmt), branch(load(flag, stmt), leaving, staying, stmt)], load(flag, stmt)
+        return [branch(test, leaving, staying, stmt)], test
+
+    def _declared(self, before: ast.If, after: ast.stmt) -> Stmts:
+        """The ``if`` without jumps; what each path that goes on assigned before is now assigned on some paths only."""
+        hidden = (self._settled([before]) or NONE) - self._flow.statement(after).kills
+        hidden -= self._flow.statement(before).reads | self._kept
+        if not hidden:
+            return [after]
+        undecided = _at(Undecided(), before)
+        undecided.names = hidden
+        return [undecided, after]
+
+    def _settled(self, stmts: Sequence[ast.stmt]) -> Names | None:
+        """The names that are assigned on every path that goes on after the statements; None if none goes on."""
+        found: Names = NONE
+        for stmt in stmts:
+            if isinstance(stmt, ast.Break | ast.Continue):
+                return None
+            if isinstance(stmt, ast.If):
+                sides = [names for side in (stmt.body, stmt.orelse) if (names := self._settled(side)) is not None]
+                if not sides:
+                    return None
+                found |= frozenset.intersection(*sides)
+            else:
+                found |= self._flow.statement(stmt).kills
+        return found
 
 
 def _has_call(node: ast.AST) -> bool:

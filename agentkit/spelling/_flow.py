@@ -13,6 +13,16 @@ MUTATORS = frozenset(("append", "extend", "insert", "sort", "reverse", "update",
 """Methods that change what they are called on; those of them that have a meaning are assignments in a plan."""
 
 
+class Undecided(ast.stmt):
+    """Names whose values from before are read no more, and which only some of the paths that follow assign.
+
+    No source has it: what takes jumps out of statements puts it before them. Where a name is not known yet, it stands
+    for null on the paths that do not assign it, on which nothing reads it.
+    """
+
+    names: Names = NONE
+
+
 @dataclass(frozen=True, slots=True)
 class Effect:
     """What statements do to names.
@@ -93,6 +103,8 @@ class Flow:
                 return Effect(reads(test) | inner.reads, NONE, inner.assigns)
             case ast.With(items=items, body=body):
                 return self._with(items, body)
+            case Undecided(names=names):
+                return Effect(kills=names)
             case ast.Return(value=value):
                 return Effect(reads(value) if value is not None else NONE)
             case _:

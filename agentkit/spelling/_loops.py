@@ -66,7 +66,7 @@ def lower_for(low: Lowerer, stmt: ast.For, frame: Frame, live: Names, hidden: Hi
         refuse(stmt, "for has no else in a plan.", "Write what follows after the loop.")
     line = low.line
     node, concurrency = _each(stmt.iter)
-    body = without_continue(stmt.body)
+    body = without_continue(stmt.body, low.flow, low.fresh, live | low.flow.block(stmt.body).reads)
     effect = low.flow.block(body)
     targets = target_names(stmt.target)
     assigned = [name for name in effect.assigns if name not in targets]

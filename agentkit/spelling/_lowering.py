@@ -6,14 +6,21 @@ import ast
 from collections.abc import Sequence
 
 from agentkit.diagnostics import Code
-from agentkit.expressions.nodes import Binary, Expr, ListOf, Name, ObjectOf
+from agentkit.expressions.nodes import Binary, Expr, ListOf, Literal, Name, ObjectOf
 from agentkit.plan import Unreadable, Value
 from agentkit.spelling._branches import lower_if
 from agentkit.spelling._calls import has_steps, is_step, literal
 from agentkit.spelling._context import ANSWER, Frame, Lowerer, RefusedError, refuse
-from agentkit.spelling._desugar import answered, is_answer, may_answer, must_answer, without_answers_in_loop
+from agentkit.spelling._desugar import (
+    answered,
+    is_answer,
+    may_answer,
+    must_answer,
+    without_answers_in_loop,
+    without_partial_answers,
+)
 from agentkit.spelling._explicit import lower_with
-from agentkit.spelling._flow import MUTATORS, Names, would_assign
+from agentkit.spelling._flow import MUTATORS, Names, Undecided, would_assign
 from agentkit.spelling._lift import lift, valued
 from agentkit.spelling._loops import lower_for
 from agentkit.spelling._rename import malformed
@@ -37,6 +44,9 @@ class Lowering(Lowerer):
                 return
             if isinstance(stmt, ast.For | ast.While) and may_answer(stmt.body):
                 self.block([*without_answers_in_loop(stmt, self.fresh), *rest], frame, live)
+                return
+            if isinstance(stmt, ast.If) and _answers_in_part(stmt) and rest:
+                self.block([*without_partial_answers(stmt, self.flow, self.fresh), *rest], frame, live)
                 return
             if isinstance(stmt, ast.If) and may_answer([stmt]):
                 self._guarded(_with_rest(stmt, rest), frame, live)
@@ -92,6 +102,8 @@ class Lowering(Lowerer):
         match stmt:
             case ast.Pass():
                 return
+            case Undecided(names=names):
+                frame.scope = dict.fromkeys(sorted(names), Literal(None)) | frame.scope
             case ast.Assign(targets=targets, value=value):
                 self._assign_all(targets, value, frame)
             case ast.AnnAssign(target=target, value=value):
@@ -254,6 +266,11 @@ def _with_rest(stmt: ast.If, rest: Sequence[ast.stmt]) -> ast.If:
     body = stmt.body if must_answer(stmt.body) else [*stmt.body, *rest]
     orelse = stmt.orelse if stmt.orelse and must_answer(stmt.orelse) else [*stmt.orelse, *rest]
     return ast.copy_location(ast.If(stmt.test, body, orelse), stmt)
+
+
+def _answers_in_part(stmt: ast.If) -> bool:
+    """Whether both branches have paths that do not answer, and one has a path that does."""
+    return may_answer([stmt]) and not must_answer(stmt.body) and not (stmt.orelse and must_answer(stmt.orelse))
 
 
 def _is_print(stmt: ast.stmt) -> bool:

@@ -11,7 +11,7 @@ from agentkit.plan import Repeat, Value
 from agentkit.spelling._calls import has_steps
 from agentkit.spelling._context import Frame, Lowerer, refuse
 from agentkit.spelling._desugar import assign, load, without_break, without_continue
-from agentkit.spelling._flow import Names, reads, target_names
+from agentkit.spelling._flow import NONE, Names, reads, target_names
 
 
 @dataclass(slots=True)
@@ -51,7 +51,7 @@ def lower_while(low: Lowerer, stmt: ast.While, frame: Frame, live: Names) -> Non
     """Lower a ``while``. A condition that calls tools is asked before the loop and at the end of each round."""
     if stmt.orelse:
         refuse(stmt, "while has no else in a plan.", "Write what follows after the loop.")
-    body = without_continue(stmt.body)
+    body = without_continue(stmt.body, low.flow, low.fresh, live | low.flow.statement(stmt).reads)
     line = low.line
     test: ast.expr | None = stmt.test
     if isinstance(test, ast.Constant) and test.value in (True, 1):
@@ -67,7 +67,7 @@ def lower_while(low: Lowerer, stmt: ast.While, frame: Frame, live: Names) -> Non
 
 def lower_rounds(low: Lowerer, stmt: ast.For, frame: Frame, live: Names) -> None:
     """Lower a ``for`` whose rounds must come one after the other."""
-    body = without_continue(stmt.body)
+    body = without_continue(stmt.body, low.flow, low.fresh, live | low.flow.statement(stmt).reads)
     targets = target_names(stmt.target)
     rounds = _Rounds(body, low.line, targets=targets)
     effect = low.flow.block(body)
@@ -133,7 +133,9 @@ def _settled(low: Lowerer, expr: Expr, frame: Frame) -> Expr:
 
 
 def _repeat(low: Lowerer, rounds: _Rounds, frame: Frame, live: Names) -> None:
-    body, stop = without_break(rounds.body, low.flow, low.fresh)
+    asked = reads(rounds.test) if rounds.test is not None else NONE
+    kept = live | asked | low.flow.block(rounds.body).reads
+    body, stop = without_break(rounds.body, low.flow, low.fresh, kept)
     carried, outgoing = _state_names(low, rounds, body, stop, live)
     single = None
     if not carried and rounds.counter is None and len(outgoing) == 1 and _defined_inside(low, body, outgoing[0], frame):
