@@ -6,7 +6,7 @@ Everything here turns statements into statements; nothing is lowered yet.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 from agentkit.spelling._flow import NONE, Flow, Names, Undecided, reads
@@ -89,6 +89,23 @@ def without_partial_answers(stmt: ast.If, flow: Flow, fresh: Fresh) -> Stmts:
     found = fresh("found")
     ended, _ = _Jumps(ast.Break, flow, fresh, NONE).without(_found_and_break([stmt], found, fresh), needed=False)
     return [assign(found, _at(ast.List([], ast.Load()), stmt), stmt), *ended, _answer_found(found, stmt)]
+
+
+def drop_dead(stmts: Stmts, *, in_loop: bool = False) -> Iterator[ast.stmt]:
+    """Take away what stands after ``break`` or ``continue``, in place; the first statement of each part taken."""
+    for position, stmt in enumerate(stmts):
+        for inner in _blocks(stmt):
+            yield from drop_dead(inner, in_loop=isinstance(stmt, ast.For | ast.While) or in_loop)
+        if in_loop and _jumps_always(stmt) and stmts[position + 1 :]:
+            yield stmts[position + 1]
+            del stmts[position + 1 :]
+            return
+
+
+def _jumps_always(stmt: ast.stmt) -> bool:
+    if isinstance(stmt, ast.If):
+        return any(map(_jumps_always, stmt.body)) and any(map(_jumps_always, stmt.orelse))
+    return isinstance(stmt, ast.Break | ast.Continue)
 
 
 def without_answers_in_loop(loop: ast.For | ast.While, fresh: Fresh) -> Stmts:

@@ -96,7 +96,7 @@ class Flow:
             case ast.For(target=target, iter=source, body=body):
                 inner = self.block(body)
                 bound = target_names(target)
-                assigns = tuple(name for name in inner.assigns if name not in bound)
+                assigns = tuple(dict.fromkeys((*sorted(bound), *inner.assigns)))
                 return Effect(reads(source) | (inner.reads - bound), NONE, assigns)
             case ast.While(test=test, body=body):
                 inner = self.block(body)

@@ -64,6 +64,8 @@ def lower_for(low: Lowerer, stmt: ast.For, frame: Frame, live: Names, hidden: Hi
     """
     if stmt.orelse:
         refuse(stmt, "for has no else in a plan.", "Write what follows after the loop.")
+    if target_names(stmt.target) & live:
+        stmt = _outliving(low, stmt)
     line = low.line
     node, concurrency = _each(stmt.iter)
     body = without_continue(stmt.body, low.flow, low.fresh, live | low.flow.block(stmt.body).reads)
@@ -78,6 +80,15 @@ def lower_for(low: Lowerer, stmt: ast.For, frame: Frame, live: Names, hidden: Hi
         return
     source = low.expr(node, frame)
     _for_each(low, Loop(stmt.target, source, node, body, concurrency, line), frame, found, hidden)
+
+
+def _outliving(low: Lowerer, stmt: ast.For) -> ast.For:
+    """A loop whose variable is read after it: an assignment in its body, so that the last one stays."""
+    item = low.fresh("item")
+    taken = ast.copy_location(ast.Assign([stmt.target], load(item, stmt)), stmt)
+    return ast.copy_location(
+        ast.For(ast.copy_location(ast.Name(item, ast.Store()), stmt), stmt.iter, [taken, *stmt.body], []), stmt
+    )
 
 
 def _each(node: ast.expr) -> tuple[ast.expr, int | None]:

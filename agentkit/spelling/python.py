@@ -9,7 +9,7 @@ from dataclasses import replace
 from agentkit.diagnostics import Code, Diagnostic
 from agentkit.plan import Plan
 from agentkit.spelling._context import ANSWER, Frame, TooManyStepsError
-from agentkit.spelling._desugar import may_answer
+from agentkit.spelling._desugar import drop_dead, may_answer
 from agentkit.spelling._flow import NONE, every_assigned, first_uses, mutated
 from agentkit.spelling._lowering import Lowering
 from agentkit.spelling._names import Ids
@@ -45,10 +45,15 @@ def read_python(
 def _lowered(source: Source, toolbox: Toolbox | None, given: Collection[str], *, whole: bool) -> Plan:
     tree = _WithoutAwait().visit(ast.Module(source.body, []))
     goal, body = _goal(tree.body)
+    dead = list(drop_dead(body))
     if whole and not may_answer(body):
         body = _with_answer(body)
     ids = Ids(every_assigned(tree), first_uses(tree), given)
     low = Lowering(ids, toolbox, source.before)
+    for stmt in dead:
+        low.at(stmt)
+        message = "nothing runs after break or continue."
+        low.report(Code.UNREACHABLE, message, "Remove what follows.", severity="warning")
     frame = Frame()
     try:
         low.block(body, frame, NONE)

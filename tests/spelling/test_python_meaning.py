@@ -664,6 +664,16 @@ answer(groups)
 each_source = pytest.mark.parametrize("source", [one.strip() + "\n" for one in SOURCES.split("---\n")])
 
 
+def test_what_follows_a_jump_is_left_out_and_named() -> None:
+    plan = read_python(
+        "for p in products():\n    if p.units > 3:\n        break\n        double(2)\nanswer(1)\n", TOOLBOX
+    )
+    (problem,) = plan.problems
+    assert str(problem) == "AK502 at line 4, plan: nothing runs after break or continue. Remove what follows."
+    assert problem.severity == "warning"
+    assert "double" not in str(plan)
+
+
 async def by_plan(source: str) -> Any:
     """What the plan answers."""
     plan = read_python(source, TOOLBOX)
