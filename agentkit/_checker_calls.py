@@ -10,7 +10,7 @@ from agentkit.diagnostics import Code
 from agentkit.plan import Call
 from agentkit.policy import Policy
 from agentkit.toolbox import Tool, Toolbox
-from agentkit.types import ANY, NULL, ObjectType, Type, join
+from agentkit.types import ANY, NULL, Type, join
 
 MAX_RETRIES = 10
 """Retries that a call may ask for at most."""
@@ -83,29 +83,25 @@ class CallChecker:
             )
 
     def _check_arguments(self, step: Call, tool: Tool, given: Mapping[str, Type], path: Path) -> None:
-        known = {parameter.name: parameter for parameter in tool.parameters}
-        target = tool.input_type
-        fields = {name: kind for name, kind, _ in target.fields} if isinstance(target, ObjectType) else {}
-        extra = target.additional if isinstance(target, ObjectType) else ANY
-        for name, parameter in known.items():
-            if parameter.required and name not in given:
+        known = tool.argument_types
+        for parameter in tool.parameters:
+            if parameter.required and parameter.name not in given:
                 self._findings.report(
                     Code.MISSING_ARGUMENT,
                     (*path, "args"),
-                    f"{tool.name!r} needs the argument {name!r}.",
-                    expected=f"{name}: {fields.get(name, ANY)}",
+                    f"{tool.name!r} needs the argument {parameter.name!r}.",
+                    expected=f"{parameter.name}: {known[parameter.name]}",
                 )
         for name, kind in given.items():
-            if name in known:
-                self._findings.flow(step.args[name], kind, fields.get(name, ANY), (*path, "args", name))
-            elif extra is None:
-                close = get_close_matches(name, list(known), n=1)
-                self._findings.report(
-                    Code.UNEXPECTED_ARGUMENT,
-                    (*path, "args", name),
-                    f"{tool.name!r} has no argument {name!r}.",
-                    expected=f"one of: {some(list(known))}" if known else "no arguments",
-                    suggestion=f"Did you mean {close[0]!r}?" if close else "",
-                )
-            else:
-                self._findings.flow(step.args[name], kind, extra, (*path, "args", name))
+            target = known.get(name, tool.other_arguments)
+            if target is not None:
+                self._findings.flow(step.args[name], kind, target, (*path, "args", name))
+                continue
+            close = get_close_matches(name, list(known), n=1)
+            self._findings.report(
+                Code.UNEXPECTED_ARGUMENT,
+                (*path, "args", name),
+                f"{tool.name!r} has no argument {name!r}.",
+                expected=f"one of: {some(list(known))}" if known else "no arguments",
+                suggestion=f"Did you mean {close[0]!r}?" if close else "",
+            )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import cached_property
 
 from agentkit.diagnostics import Code, Diagnostic
-from agentkit.plan import Block, If, Step, blocks
+from agentkit.plan import Block, If, blocks
 from agentkit.toolbox import Toolbox
 
 
@@ -21,30 +22,21 @@ class _Place:
 
 
 class Names:
-    """The places of all step ids of a plan, and how far the checker has come."""
+    """The places of all step ids of a plan, looked up when a name is not in scope.
+
+    Attributes:
+        at: The id of the step that the checker is at.
+    """
 
     def __init__(self, steps: Block) -> None:
-        self._places: dict[str, _Place] = {}
-        self._now = -1
-        self._collect(steps, (), branch=False)
+        self.at = ""
+        self._steps = steps
 
-    def _collect(self, block: Iterable[Step], inside: tuple[str, ...], *, branch: bool) -> None:
-        for step in block:
-            self._places.setdefault(step.id, _Place(len(self._places), inside, branch))
-            for _, inner in blocks(step):
-                self._collect(inner, (*inside, step.id), branch=isinstance(step, If))
-
-    def enter(self, id: str) -> None:
-        """The checker is at the step `id` now."""
-        self._now = self._places[id].order
-
-    def mark(self) -> int:
-        """Where the checker is, to come back to with `reset`."""
-        return self._now
-
-    def reset(self, mark: int) -> None:
-        """Go back to where `mark` was taken."""
-        self._now = mark
+    @cached_property
+    def _places(self) -> dict[str, _Place]:
+        found: dict[str, _Place] = {}
+        _collect(self._steps, (), found, branch=False)
+        return found
 
     def diagnose(
         self, name: str, scope: Mapping[str, object], path: tuple[str | int, ...], toolbox: Toolbox
@@ -54,7 +46,7 @@ class Names:
         if place is None:
             return _unknown(name, scope, path, toolbox)
         here = path[0] if path else ""
-        if place.order >= self._now and here != "answer":
+        if place.order >= self._places[self.at].order and here != "answer":
             return Diagnostic(
                 Code.LATER_STEP,
                 path,
@@ -75,6 +67,13 @@ class Names:
             f"{name!r} is inside {place.inside[-1]!r} and cannot be seen from outside.",
             suggestion=f"Refer to {outer!r} itself." if outer else "Move the reference into that block.",
         )
+
+
+def _collect(block: Block, inside: tuple[str, ...], found: dict[str, _Place], *, branch: bool) -> None:
+    for step in block:
+        found.setdefault(step.id, _Place(len(found), inside, branch))
+        for _, inner in blocks(step):
+            _collect(inner, (*inside, step.id), found, branch=isinstance(step, If))
 
 
 def _unknown(name: str, scope: Mapping[str, object], path: tuple[str | int, ...], toolbox: Toolbox) -> Diagnostic:

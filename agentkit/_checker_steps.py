@@ -29,6 +29,7 @@ from agentkit.plan import (
     Value,
 )
 from agentkit.policy import Policy
+from agentkit.schedule import Schedule
 from agentkit.toolbox import Toolbox
 from agentkit.types import (
     ANY,
@@ -74,8 +75,8 @@ class StepChecker:
         self._repeats = 0
         self._calls = CallChecker(toolbox, policy, self.findings, approver=approver)
 
-    def check_plan(self, plan: Plan, scope: Scope, *, partial: bool) -> None:
-        """Check every step and the answer of `plan`, which may refer to the names of `scope`; its steps are added."""
+    def check_plan(self, plan: Plan, order: Schedule, scope: Scope, *, partial: bool) -> None:
+        """Check every step of `plan`, scheduled as `order`, and its answer; steps are added to the names of `scope`."""
         self._names = Names(plan.steps)
         check_ids(plan, self.findings)
         self._steps(plan.steps, scope, ())
@@ -90,7 +91,7 @@ class StepChecker:
                 suggestion="End with answer(...).",
             )
         if not any(one.severity == "error" for one in self.findings.diagnostics):
-            self._check_unused(plan, partial=partial)
+            self._check_unused(plan, order, partial=partial)
 
     # steps
 
@@ -99,7 +100,7 @@ class StepChecker:
         result: Type = NULL
         for step in block:
             self.findings.line = step.line
-            self._names.enter(step.id)
+            self._names.at = step.id
             result = self._step(step, scope, (*path, step.id))
             scope[step.id] = result
             self.types[step.id] = result
@@ -272,10 +273,10 @@ class StepChecker:
         silent, self.findings.silent = self.findings.silent, True
         self._repeats += 1
         inner = {**scope, **state}
-        mark = self._names.mark()
+        mark = self._names.at
         self._steps(step.do, inner, path)
         after = {name: self._type(expr, inner, path) for name, expr in step.next.items() if name in state}
-        self._names.reset(mark)
+        self._names.at = mark
         self._repeats -= 1
         self.findings.silent = silent
         return after
@@ -283,13 +284,14 @@ class StepChecker:
     # expressions
 
     def _type(self, expr: Expr, scope: Scope, path: Path) -> Type:
-        def unknown(name: str) -> Diagnostic | None:
-            return self._names.diagnose(name, scope, path, self.toolbox)
-
         if type(expr) is Name:
             known = scope.get(expr.id)
             if known is not None:
                 return known
+
+        def unknown(name: str) -> Diagnostic | None:
+            return self._names.diagnose(name, scope, path, self.toolbox)
+
         return type_expression(expr, scope, self.findings.add, path, unknown)
 
     def _constant(self, expr: Expr) -> Type | None:
@@ -324,9 +326,9 @@ class StepChecker:
 
     # control flow
 
-    def _check_unused(self, plan: Plan, *, partial: bool) -> None:
+    def _check_unused(self, plan: Plan, order: Schedule, *, partial: bool) -> None:
         """Warn of steps without effect whose value nothing can see."""
-        for step in unused_steps(plan, self.toolbox, partial=partial):
+        for step in unused_steps(plan, order, partial=partial):
             self.findings.line = step.line
             self.findings.report(
                 Code.UNUSED,

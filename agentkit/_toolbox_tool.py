@@ -22,7 +22,7 @@ from agentkit._toolbox_threads import run_in_thread
 from agentkit.context import RunContext
 from agentkit.errors import ToolDefinitionError, ToolInputError, ToolOutputError
 from agentkit.messages import Json
-from agentkit.types import Type, from_schema
+from agentkit.types import ANY, ObjectType, Type, from_schema
 
 _FINGERPRINT_LENGTH = 16
 
@@ -126,6 +126,19 @@ class Tool:
     def input_type(self) -> Type:
         """The type of the arguments together."""
         return from_schema(self.input_schema)
+
+    @cached_property
+    def argument_types(self) -> Mapping[str, Type]:
+        """The type of each declared argument, by name, in the order of their declaration."""
+        whole = self.input_type
+        fields = {name: kind for name, kind, _ in whole.fields} if isinstance(whole, ObjectType) else {}
+        return {parameter.name: fields.get(parameter.name, ANY) for parameter in self.parameters}
+
+    @property
+    def other_arguments(self) -> Type | None:
+        """The type of arguments that are not declared; None where there can be none."""
+        whole = self.input_type
+        return whole.additional if isinstance(whole, ObjectType) else ANY
 
     @cached_property
     def output_type(self) -> Type:

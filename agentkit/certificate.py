@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from operator import add
+from typing import NamedTuple
 
 from agentkit.messages import Json
 from agentkit.plan import Call, ForEach, Generate, If, Parallel, Repeat, Step, Subgoal
@@ -82,8 +84,7 @@ def _at_most(count: int | None, noun: str) -> str:
     return f"at most {count} {noun}{'s' if count != 1 else ''}"
 
 
-@dataclass(frozen=True, slots=True)
-class _Bound:
+class _Bound(NamedTuple):
     """Upper bounds of a step or block; infinity where nothing bounds it. `calls` and `fees` count no retries."""
 
     steps: float = 0.0
@@ -94,26 +95,14 @@ class _Bound:
     cost: float = 0.0
     subgoals: float = 0.0
 
-    def __add__(self, other: _Bound) -> _Bound:
-        return _Bound(*(a + b for a, b in zip(_row(self), _row(other), strict=True)))
+    def plus(self, other: _Bound) -> _Bound:
+        return _Bound(*map(add, self, other))
 
     def times(self, count: float) -> _Bound:
-        return _Bound(*(0.0 if value == 0 else value * count for value in _row(self)))
+        return _Bound(*(0.0 if value == 0 else value * count for value in self))
 
     def either(self, other: _Bound) -> _Bound:
-        return _Bound(*(max(a, b) for a, b in zip(_row(self), _row(other), strict=True)))
-
-
-def _row(bound: _Bound) -> tuple[float, ...]:
-    return (
-        bound.steps,
-        bound.calls,
-        bound.attempts,
-        bound.models,
-        bound.fees,
-        bound.cost,
-        bound.subgoals,
-    )
+        return _Bound(*map(max, self, other))
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +166,7 @@ class _Walk:
         ends: list[float] = []
         for node in schedule.nodes:
             bound, seconds = self.node(node)
-            total = total + bound
+            total = total.plus(bound)
             ends.append(seconds + max((ends[i] for i in (*node.needs, *node.after)), default=0.0))
         return total, max(ends, default=0.0)
 
@@ -213,16 +202,16 @@ class _Walk:
         inner = [self.block(block) for block in node.blocks]
         total = _Bound()
         for bound, _ in inner:
-            total = total.either(bound) if isinstance(step, If) else total + bound
-        return total + _Bound(steps=1), max((seconds for _, seconds in inner), default=0.0)
+            total = total.either(bound) if isinstance(step, If) else total.plus(bound)
+        return total.plus(_Bound(steps=1)), max((seconds for _, seconds in inner), default=0.0)
 
     def loop(self, node: Node, step: ForEach | Repeat) -> tuple[_Bound, float]:
         bound, seconds = self.block(node.blocks[0])
         if isinstance(step, Repeat):
             rounds: float = self.loop_iterations if step.max_iterations is None else step.max_iterations
-            return bound.times(rounds) + _Bound(steps=1), seconds * rounds
+            return bound.times(rounds).plus(_Bound(steps=1)), seconds * rounds
         known = self.lengths.get(step.id)
         count = math.inf if known is None else known
         lanes = (step.concurrency or math.inf) if node.blocks[0].effects.writes == frozenset() else 1
         waves = 1.0 if math.isinf(count) else math.ceil(count / min(lanes, count or 1)) if count else 0.0
-        return bound.times(count) + _Bound(steps=1), seconds * waves
+        return bound.times(count).plus(_Bound(steps=1)), seconds * waves

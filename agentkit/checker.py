@@ -128,10 +128,10 @@ def check(
     given = given or {}
     scope = {name: from_schema(schema) for name, schema in plan.inputs.items()}
     scope.update(given_types or {name: type_of_value(value) for name, value in given.items()})
-    walk = StepChecker(toolbox, policy, limits, approver=approver)
-    walk.check_plan(plan, scope, partial=partial)
-    found = [*plan.problems, *walk.findings.diagnostics]
     ordered = schedule(plan.steps, toolbox)
+    walk = StepChecker(toolbox, policy, limits, approver=approver)
+    walk.check_plan(plan, ordered, scope, partial=partial)
+    found = [*plan.problems, *walk.findings.diagnostics]
     certificate, bounds = certify(
         ordered,
         lengths=walk.lengths,

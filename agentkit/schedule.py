@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from agentkit.expressions.nodes import Expr, names
 from agentkit.plan import Ask, Block, Call, ForEach, Generate, If, Parallel, Repeat, Step, Subgoal, Value
-from agentkit.toolbox import Tool
+from agentkit.toolbox import Effect, Tool
 
 WORLD = "*"
 """The resource of an effect that names none: it conflicts with every other effect."""
@@ -30,6 +31,8 @@ class Effects:
     def __or__(self, other: Effects) -> Effects:
         if not (other.reads or other.writes):
             return self
+        if not (self.reads or self.writes):
+            return other
         return Effects(self.reads | other.reads, self.writes | other.writes)
 
     def conflicts(self, later: Effects) -> bool:
@@ -48,10 +51,15 @@ def _meet(left: frozenset[str], right: frozenset[str]) -> bool:
 
 def effects_of_tool(tool: Tool) -> Effects:
     """The effects of one call of `tool`."""
-    if tool.effect == "pure":
+    return _effects(tool.effect, tool.resources)
+
+
+@lru_cache(maxsize=1024)
+def _effects(effect: Effect, resources: tuple[str, ...]) -> Effects:
+    if effect == "pure":
         return PURE
-    resources = frozenset(tool.resources or (WORLD,))
-    return Effects(reads=resources) if tool.effect == "read" else Effects(writes=resources)
+    named = frozenset(resources or (WORLD,))
+    return Effects(reads=named) if effect == "read" else Effects(writes=named)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +70,7 @@ class Node:
         step: The step.
         tool: The tool of a call.
         effects: What the step may do, inner steps included.
+        names: The names that it refers to outside itself, inner steps included.
         needs: Indexes of the steps whose values it uses.
         after: Indexes of the steps whose effects it waits for; a superset is never harmful, a subset would be.
         dependents: Indexes of the steps that wait for this one, for either reason.
@@ -71,6 +80,7 @@ class Node:
     step: Step
     tool: Tool | None
     effects: Effects
+    names: frozenset[str]
     needs: tuple[int, ...]
     after: tuple[int, ...]
     dependents: tuple[int, ...]
@@ -109,26 +119,32 @@ def schedule(block: Block, tools: Mapping[str, Tool]) -> Schedule:
     drafts = [_draft(step, tools) for step in block]
     index = {step.id: position for position, step in enumerate(block)}
     order = _EffectOrder()
+    outer: set[str] = set()
     needs: list[tuple[int, ...]] = []
     after: list[tuple[int, ...]] = []
+    waiting: list[int] = []
     dependents: list[list[int]] = [[] for _ in block]
     for position, (free, effects, _, _) in enumerate(drafts):
-        data = tuple(sorted(index[name] for name in free if index.get(name, position) < position))
-        held = tuple(sorted(order.add(position, effects)))
-        needs.append(data)
-        after.append(held)
-        for earlier in {*data, *held}:
-            dependents[earlier].append(position)
+        data: set[int] = set()
+        for name in free:
+            source = index.get(name, position)
+            if source < position:
+                data.add(source)
+            else:
+                outer.add(name)
+        held = order.add(position, effects)
+        needs.append(tuple(sorted(data)))
+        after.append(tuple(sorted(held)))
+        earlier = data | held
+        waiting.append(len(earlier))
+        for one in earlier:
+            dependents[one].append(position)
     nodes = tuple(
-        Node(step, tool, effects, needs[i], after[i], tuple(dependents[i]), inner)
-        for i, (step, (_, effects, tool, inner)) in enumerate(zip(block, drafts, strict=True))
+        Node(step, tool, effects, free, needs[i], after[i], tuple(dependents[i]), inner)
+        for i, (step, (free, effects, tool, inner)) in enumerate(zip(block, drafts, strict=True))
     )
-    waiting = tuple(len({*needs[i], *after[i]}) for i in range(len(block)))
-    outer: set[str] = set()
-    for position, (free, _, _, _) in enumerate(drafts):
-        outer.update(name for name in free if index.get(name, position) >= position)
-    chain = all(i in nodes[i - 1].dependents for i in range(1, len(nodes)))
-    return Schedule(nodes, waiting, frozenset(outer), _union(draft[1] for draft in drafts), chain)
+    chain = all(i in dependents[i - 1] for i in range(1, len(nodes)))
+    return Schedule(nodes, tuple(waiting), frozenset(outer), _union(draft[1] for draft in drafts), chain)
 
 
 class _EffectOrder:

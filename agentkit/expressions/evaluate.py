@@ -77,6 +77,9 @@ def compile_expression(expr: Expr) -> Compiled:
 
     The function raises `ExpressionError` as `evaluate` does. Compiling itself does not fail.
     """
+    if isinstance(expr, Literal):
+        constant = expr.value
+        return lambda scope: constant
     if deeper_than(expr, _MOST_NESTED):
         return _failing(f"the expression is nested more than {_MOST_NESTED} deep")
     inner = _compile(expr)

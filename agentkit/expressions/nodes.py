@@ -243,11 +243,11 @@ def names(expr: Expr) -> frozenset[str]:
     """The free names of `expr`: what it refers to outside itself."""
     while isinstance(expr, Field):
         expr = expr.of
+    if isinstance(expr, Name):
+        return frozenset((expr.id,))
     if isinstance(expr, Literal):
         return _NO_NAMES
     match expr:
-        case Name(id):
-            return frozenset((id,))
         case Comprehension(element, targets, source, condition, key):
             inner = names(element)
             for part in (condition, key):
