@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
+from agentkit._recorded import recorded_plan, unsaid
 from agentkit.checker import CheckedPlan, CheckReport, Validator, check
 from agentkit.errors import ModelError
 from agentkit.events import Event, Executed, PlanChecked, PlanProposed, Reflected, RunStatus
@@ -15,14 +16,14 @@ from agentkit.ledger import CallDenied, CallDone
 from agentkit.limits import LimitReached
 from agentkit.messages import Json
 from agentkit.plan import Plan
-from agentkit.planning import Attempt, Planner, PlanRequest, Proposal, Reflector, Verdict
+from agentkit.planning import Attempt, Planner, PlanningEnded, PlanRequest, Proposal, Reflector, Verdict
 from agentkit.protocols import SubgoalRunner
 from agentkit.reflection import reflect
 from agentkit.results import Outcome
 from agentkit.run import NOTHING_YET, Run
-from agentkit.spelling import read_json, write_json, write_python
+from agentkit.spelling import write_json, write_python
 from agentkit.types import Type, type_of_value
-from agentkit.validators import denied_calls
+from agentkit.validators import calls_a_tool, denied_calls, has_calls
 
 Recorded = TypeVar("Recorded", PlanProposed, Reflected)
 
@@ -86,6 +87,8 @@ class Loop:
             return self.stop("stopped", f"stopped: {limit}")
         except ModelError as error:
             return self.stop("failed", f"the model failed: {error}")
+        except PlanningEnded as reason:
+            return self.stop("stopped", f"stopped: {reason}")
 
     async def turn(self) -> Ended | None:
         """One plan: proposed, checked, run, judged. None means: go on."""
@@ -101,32 +104,38 @@ class Loop:
         outcome = await self.execute(report.checked)
         self.learn(outcome)
         if outcome.status == "stopped":
-            self.attempts.append(Attempt(proposal.plan, proposal.source, report.diagnostics, outcome))
+            self.keep(proposal, report, outcome)
             return self.stop("stopped", outcome.error)
         if outcome.in_doubt:
-            self.attempts.append(Attempt(proposal.plan, proposal.source, report.diagnostics, outcome))
+            self.keep(proposal, report, outcome)
             return self.stop("failed", outcome.error)
-        if outcome.status == "done" and not proposal.final:
-            self.attempts.append(Attempt(proposal.plan, proposal.source, report.diagnostics, outcome))
+        if not proposal.final:
+            self.keep(proposal, report, outcome)
             return self.next_turn()
         verdict = await self.reflect(proposal.plan, outcome)
-        self.attempts.append(Attempt(proposal.plan, proposal.source, report.diagnostics, outcome, verdict))
+        self.keep(proposal, report, outcome, verdict)
         if verdict.done:
             return Ended("done", outcome.value, plan=proposal.plan)
         return self.next_plan(verdict)
 
+    def keep(
+        self, proposal: Proposal, report: CheckReport, outcome: Outcome | None = None, verdict: Verdict | None = None
+    ) -> None:
+        """Remember what became of a plan, for the planner."""
+        plan, source, notes = proposal.plan, proposal.source, proposal.notes
+        self.attempts.append(Attempt(plan, source, report.diagnostics, outcome, verdict, notes))
+
     def learn(self, outcome: Outcome) -> None:
         """Keep what finished steps gave, for later plans to refer to. Each value is typed once, not once a turn."""
-        for name, value in outcome.finished.items():
-            if name.isidentifier():
-                self.given[name] = value
-                self.given_types[name] = type_of_value(value)
+        for name, value in outcome.named.items():
+            self.given[name] = value
+            self.given_types[name] = type_of_value(value)
 
     async def propose(self) -> Proposal | None:
         """The next plan, from the planner or from the journal of an interrupted run."""
         recorded = self._recorded(PlanProposed)
         if recorded is not None:
-            proposal = Proposal(read_json(recorded.plan), recorded.source, recorded.final)
+            proposal = Proposal(recorded_plan(recorded), recorded.source, recorded.final, recorded.notes)
         else:
             planned = await self.planner.propose(self.request, self.run)
             if planned is None:
@@ -135,7 +144,16 @@ class Loop:
         source = proposal.source or write_python(proposal.plan, self.request.toolbox)
         now = self.run.clock.time()
         self.run.events.emit(
-            PlanProposed(now, self.number, write_json(proposal.plan), source, proposal.final, self.run.within)
+            PlanProposed(
+                now,
+                self.number,
+                write_json(proposal.plan),
+                source,
+                proposal.final,
+                self.run.within,
+                proposal.notes,
+                unsaid(proposal.plan),
+            )
         )
         return proposal
 
@@ -151,7 +169,7 @@ class Loop:
             given_types=self.given_types,
             approver=request.approver,
             partial=not proposal.final,
-            validators=self.validators(),
+            validators=self.validators(proposal),
         )
         self.run.events.emit(
             PlanChecked(
@@ -166,11 +184,18 @@ class Loop:
         )
         return report
 
-    def validators(self) -> tuple[Validator, ...]:
+    def validators(self, proposal: Proposal) -> tuple[Validator, ...]:
         """What a plan must pass besides the checker's own rules."""
-        if not self.denied:
-            return self.request.validators
-        return (denied_calls(self.denied, self.request.toolbox, self.given), *self.request.validators)
+        found = list(self.request.validators)
+        if self.denied:
+            found.insert(0, denied_calls(self.denied, self.request.toolbox, self.given))
+        if self.request.tool_choice == "required" and proposal.final and not self.has_called():
+            found.append(calls_a_tool)
+        return tuple(found)
+
+    def has_called(self) -> bool:
+        """Whether a plan with a tool call has run."""
+        return any(has_calls(attempt.plan) for attempt in self.attempts if attempt.outcome is not None)
 
     async def execute(self, checked: CheckedPlan) -> Outcome:
         """Run a plan; steps that the journal knows to be finished are not run again."""
@@ -200,7 +225,7 @@ class Loop:
 
     def refused(self, proposal: Proposal, report: CheckReport) -> Ended | None:
         """A plan that the checker refused: go on with a repair, if the budget allows."""
-        self.attempts.append(Attempt(proposal.plan, proposal.source, report.diagnostics))
+        self.keep(proposal, report)
         self.repairs += 1
         if self.repairs <= self.request.limits.repairs:
             return None

@@ -19,7 +19,7 @@ from agentkit.messages import Json, Message, Usage
 from agentkit.models.ids import resolve_model
 from agentkit.plan import JsonSchema
 from agentkit.planners.plan_execute import PlanAndExecute
-from agentkit.planning import Example, IntentClassifier, Planner, PlanRequest, Reflector
+from agentkit.planning import Example, IntentClassifier, Planner, PlanRequest, Reflector, ToolChoice
 from agentkit.policy import Policy
 from agentkit.protocols import Clock, Human, Model
 from agentkit.results import RunResult
@@ -116,6 +116,7 @@ class Agent:
         deps: Any = None,
         message_history: Sequence[Message] = (),
         limits: Limits | None = None,
+        tool_choice: str | Sequence[str] = "auto",
         human: Human | None = None,
         journal: JournalStore | None = None,
         listeners: Sequence[Listener] = (),
@@ -133,6 +134,8 @@ class Agent:
             deps: Whatever the tools need; they find it in `RunContext.deps`.
             message_history: The conversation before this task.
             limits: What this run may use, instead of the agent's own limits.
+            tool_choice: ``auto``; ``required``: at least one tool is called before the answer; ``none``: no tool is
+                called; or the tools that this run may call, as names or globs.
             human: Who approves and answers, instead of the agent's own.
             journal: Where to keep the run, so that it can be resumed after a crash.
             listeners: Called with every event as it happens.
@@ -151,10 +154,10 @@ class Agent:
         """
         run_id = run_id or new_run_id()
         run = self._new_run(run_id, deps, limits, human, journal, tuple(listeners), dry_run, clock, user=user)
-        request = self._request(task, run, inputs or {}, input_schemas or {}, tuple(message_history))
-        run.events.emit(
-            RunStarted(run.clock.time(), run_id, self.name, task, dict(inputs or {}), self.toolbox.fingerprint, user)
-        )
+        request = self._request(task, run, inputs or {}, input_schemas or {}, tuple(message_history), tool_choice)
+        chosen = tool_choice if isinstance(tool_choice, str) else list(tool_choice)
+        now, given = run.clock.time(), dict(inputs or {})
+        run.events.emit(RunStarted(now, run_id, self.name, task, given, self.toolbox.fingerprint, user, chosen))
         return await self._drive(run, request, inputs or {}, ())
 
     def with_model(self, model: str | Model) -> Self:
@@ -243,7 +246,7 @@ class Agent:
         run = self._new_run(
             run_id, deps, limits, human, journal, tuple(listeners), False, None, spent, user=started.user
         )
-        request = self._request(started.task, run, started.inputs, {}, ())
+        request = self._request(started.task, run, started.inputs, {}, (), started.tool_choice)
         return await self._drive(run, request, started.inputs, recorded)
 
     # the one path that every way of running takes
@@ -313,13 +316,15 @@ class Agent:
         inputs: Mapping[str, Json],
         schemas: Mapping[str, JsonSchema],
         message_history: tuple[Message, ...],
+        tool_choice: str | Sequence[str] = "auto",
     ) -> PlanRequest:
         unknown = [name for name in schemas if name not in inputs]
         if unknown:
             raise DefinitionError(f"input_schemas names {unknown[0]!r}, which is not among the inputs")
+        toolbox, choice = self._chosen(tool_choice)
         return PlanRequest(
             task,
-            self.toolbox,
+            toolbox,
             instructions=self.instructions,
             inputs={
                 name: schemas.get(name) or to_schema(widen(type_of_value(value))) for name, value in inputs.items()
@@ -329,7 +334,20 @@ class Agent:
             policy=self.policy,
             limits=run.limits,
             approver=run.human is not None,
+            tool_choice=choice,
         )
+
+    def _chosen(self, tool_choice: str | Sequence[str]) -> tuple[Toolbox, ToolChoice]:
+        """The tools that a run may call, and whether it must call one."""
+        match tool_choice:
+            case "auto" | "required":
+                return self.toolbox, tool_choice
+            case "none":
+                return Toolbox(), "none"
+            case str():
+                return self.toolbox.select(tool_choice), "auto"
+            case _:
+                return self.toolbox.select(*tool_choice) if tool_choice else Toolbox(), "auto"
 
 
 class _Subgoals:
@@ -345,7 +363,7 @@ class _Subgoals:
         self, goal: str, inputs: Mapping[str, Json], schema: Mapping[str, Json] | None, step: str
     ) -> Json:
         schemas = {name: to_schema(widen(type_of_value(value))) for name, value in inputs.items()}
-        request = replace(self._request, task=goal, inputs=schemas)
+        request = replace(self._request, task=goal, inputs=schemas, tool_choice="auto")
         child = self._run.child(step)
         runner = _Subgoals(self._agent, child, request, self._recorded)
         loop = Loop(

@@ -200,6 +200,7 @@ class ModelCaller:
                 cached=response.cached,
                 notes=response.notes,
                 unpriced=() if response.usage.cost or response.cached else unpriced(self.model),
+                tool_calls=tuple({"name": call.name, "args": dict(call.args)} for call in response.tool_calls),
             )
         self._events.emit(called)
 

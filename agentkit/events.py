@@ -39,13 +39,16 @@ class RunStarted(Event):
     inputs: Mapping[str, Json] = field(default_factory=dict)
     toolbox: str = ""
     user: str = ""
+    tool_choice: Json = "auto"
 
 
 @dataclass(frozen=True, slots=True)
 class PlanProposed(Event):
     """A planner wrote a plan. `number` counts the plans of a run from 1; `plan` is its JSON spelling.
 
-    A plan that is not `final` is one turn of a longer run. `within` names the subgoal step that the plan is for.
+    A plan that is not `final` is one turn of a longer run. `within` names the subgoal that the plan is for. `notes`
+    is what the planner wrote down about it, such as a thought; `unsaid` is what JSON does not say of a plan: lines of
+    its source, and what could not be read.
     """
 
     kind: ClassVar[str] = "plan_proposed"
@@ -54,6 +57,8 @@ class PlanProposed(Event):
     source: str = ""
     final: bool = True
     within: str = ""
+    notes: Mapping[str, Json] = field(default_factory=dict)
+    unsaid: Mapping[str, Json] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +159,7 @@ class ModelCalled(Event):
 
     `cached` replies cost nothing; `notes` are what wrappers around the model did, such as a router's choice.
     `unpriced` names models that may have answered and whose price nobody knows: `usage.cost` is 0 then.
+    `tool_calls` are the native ones of the reply, each with its name and arguments.
     """
 
     kind: ClassVar[str] = "model_called"
@@ -168,6 +174,7 @@ class ModelCalled(Event):
     cached: bool = False
     notes: tuple[str, ...] = ()
     unpriced: tuple[str, ...] = ()
+    tool_calls: tuple[Mapping[str, Json], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +248,7 @@ def from_json(row: Mapping[str, Json]) -> Event:
         raise JournalError(f"unknown event kind {kind!r}; the journal was written by another version of agentkit")
     if isinstance(fields.get("usage"), Mapping):
         fields["usage"] = Usage(**fields["usage"])
-    for name in ("diagnostics", "codes", "prompt", "notes", "unpriced"):
+    for name in ("diagnostics", "codes", "prompt", "notes", "unpriced", "tool_calls"):
         if isinstance(fields.get(name), list):
             fields[name] = tuple(fields[name])
     try:

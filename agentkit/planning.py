@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol, TypeAlias
 
 from agentkit.checker import Validator
 from agentkit.diagnostics import Diagnostic
+from agentkit.errors import AgentKitError
 from agentkit.ledger import CallDenied, CallDone
 from agentkit.limits import Limits
 from agentkit.messages import Json, Message
@@ -16,6 +17,9 @@ from agentkit.policy import Policy
 from agentkit.results import Outcome
 from agentkit.run import Run
 from agentkit.toolbox import Toolbox
+
+ToolChoice: TypeAlias = Literal["auto", "required", "none"]
+"""Whether a plan may call tools, must call at least one, or has none to call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,14 @@ class Attempt:
 
     It keeps what the next plan can learn from. What a long run does not need again, such as the schedule of a plan that
     has been executed, is left to be freed.
+
+    Attributes:
+        plan: The plan.
+        source: Its text as the planner wrote it.
+        diagnostics: What the checker said.
+        outcome: How it ran; None if it did not.
+        verdict: How the outcome was judged; None if it was not.
+        notes: What the planner wrote down for itself, see `Proposal.notes`.
     """
 
     plan: Plan
@@ -48,6 +60,7 @@ class Attempt:
     diagnostics: tuple[Diagnostic, ...] = ()
     outcome: Outcome | None = None
     verdict: Verdict | None = None
+    notes: Mapping[str, Json] = field(default_factory=dict)
 
     @property
     def errors(self) -> tuple[Diagnostic, ...]:
@@ -74,6 +87,7 @@ class PlanRequest:
         limits: What the plan may use.
         approver: Whether a person can be asked.
         validators: Domain checks of a plan; the loop runs them, a planner that chooses between plans may.
+        tool_choice: ``required`` asks for at least one tool call before the answer; with ``none`` the toolbox is empty.
     """
 
     task: str
@@ -90,6 +104,7 @@ class PlanRequest:
     limits: Limits = field(default_factory=Limits)
     approver: bool = True
     validators: tuple[Validator, ...] = ()
+    tool_choice: ToolChoice = "auto"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,15 +116,26 @@ class Proposal:
         source: Its text as the planner wrote it.
         final: The plan is meant to reach the goal. If not, it is one turn of a longer run, and the planner is asked
             again with its results.
+        notes: JSON that the planner wants to find again in `Attempt.notes` when it is asked next. It is kept in the
+            event `PlanProposed`, so a planner needs no memory of its own and goes on after a crash.
     """
 
     plan: Plan
     source: str = ""
     final: bool = True
+    notes: Mapping[str, Json] = field(default_factory=dict)
+
+
+class PlanningEnded(AgentKitError):
+    """Raised by a planner that sees that going on is of no use; the run stops with the message as its reason."""
 
 
 class Planner(Protocol):
-    """Turns a task into a plan. Planners never execute and never check; they may use the checker to steer a model."""
+    """Turns a task into a plan. Planners never execute and never check; they may use the checker to steer a model.
+
+    A planner keeps nothing between two calls: what it needs to know of earlier ones is in the request's attempts. What
+    it can work out from these it may keep in `Run.memo`, so as not to work it out again.
+    """
 
     async def propose(self, request: PlanRequest, run: Run) -> Proposal | None:
         """A plan for `request`, using the model, events and budgets of `run`; None if it has nothing more to try.
@@ -117,6 +143,7 @@ class Planner(Protocol):
         Raises:
             ModelError: The model failed for good.
             LimitReached: A budget of the run is used up.
+            PlanningEnded: The planner sees that nothing more will come of it.
         """
         ...
 

@@ -35,6 +35,12 @@ class Outcome:
         return {name: step.value for name, step in self.steps.items() if step.status == "done"}
 
     @property
+    def named(self) -> dict[str, Json]:
+        """The values of the steps that were done, by step id; what ran inside a loop has no single value."""
+        local = ((name.rpartition("/")[2], step) for name, step in self.steps.items())
+        return {name: step.value for name, step in local if step.status == "done" and name.isidentifier()}
+
+    @property
     def in_doubt(self) -> tuple[str, ...]:
         """Writes that may have happened before a crash: nobody but a person can say, so nothing may repeat them."""
         return tuple(name for name, step in self.steps.items() if step.error.startswith(IN_DOUBT))

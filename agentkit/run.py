@@ -52,6 +52,8 @@ class Run:
         clock: Time.
         dry_run: Writes are shown and not executed.
         within: The subgoal step that this is the run of, empty for the run itself. Names of steps begin with it.
+        memo: What planners have worked out from the attempts of this run and would only work out again. Losing it
+            costs time and nothing else.
     """
 
     __slots__ = (
@@ -65,6 +67,7 @@ class Run:
         "journal",
         "ledger",
         "limits",
+        "memo",
         "meter",
         "model",
         "started",
@@ -97,6 +100,7 @@ class Run:
         self.user = user
         self.dry_run = dry_run
         self.within = ""
+        self.memo: dict[object, Any] = {}
         self.events = EventLog(*((journal.append,) if journal else ()), *listeners)
         self.ledger = Ledger(self.events)
         self.started = self.clock.time()
@@ -113,6 +117,7 @@ class Run:
         """The run of a subgoal: the same budgets, events, model and person; `step` names it, with its own prefix."""
         child = copy(self)
         child.within = f"{step}/"
+        child.memo = {}
         return child
 
     def remaining(self) -> float | None:

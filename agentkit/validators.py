@@ -34,6 +34,22 @@ def known_value(expr: Expr, given: Mapping[str, Json], hidden: Iterable[str] = (
         return None
 
 
+def has_calls(plan: Plan) -> bool:
+    """Whether a plan has a tool call."""
+    return any(isinstance(step, Call) for step in walk(plan.steps))
+
+
+def calls_a_tool(plan: Plan, certificate: Certificate) -> Iterable[Diagnostic]:
+    """The validator of requests that require a tool call before the answer."""
+    if not has_calls(plan):
+        yield Diagnostic(
+            Code.VALIDATOR,
+            (),
+            "the plan calls no tool, and this request requires a call.",
+            suggestion="Get the answer from at least one of the tools.",
+        )
+
+
 def denied_calls(denied: Sequence[CallDenied], toolbox: Toolbox, given: Mapping[str, Json]) -> Validator:
     """A validator that refuses calls that a person has denied, as far as their arguments are known.
 

@@ -48,7 +48,7 @@ def conversation(request: PlanRequest, *, spelling: str, repairs: bool) -> tuple
     messages = [system("\n\n".join(part for part in parts if part), cache=not request.examples)]
     messages.extend(_examples(request, spelling))
     messages.extend(request.history)
-    messages.append(user(_task(request)))
+    messages.append(user(task_text(request)))
     for attempt in _worth_showing(request.attempts, repairs=repairs):
         messages.append(assistant(attempt.source))
         messages.append(user(_complaint(attempt)))
@@ -68,7 +68,8 @@ def _examples(request: PlanRequest, spelling: str) -> Iterable[Message]:
         yield Message("assistant", text, cache=position == len(request.examples) - 1)
 
 
-def _task(request: PlanRequest) -> str:
+def task_text(request: PlanRequest) -> str:
+    """The task, with the names that a plan for it may use."""
     known = [f"{name}: {schema.get('type', 'any')}" for name, schema in request.inputs.items()]
     known += [f"{name} = {_short(value)}" for name, value in request.given.items()]
     if not known:

@@ -12,10 +12,10 @@ from typing import NoReturn
 from agentkit.diagnostics import Code, Diagnostic, Severity
 from agentkit.expressions.nodes import Expr, Name, names
 from agentkit.expressions.parse import from_ast
+from agentkit.expressions.renaming import rename
 from agentkit.plan import JsonSchema, Step, Value
 from agentkit.spelling._flow import Flow, Names
 from agentkit.spelling._names import Ids
-from agentkit.spelling._rename import rename
 from agentkit.spelling._steps import expressions
 from agentkit.spelling._text import MAX_NESTING, MAX_STEPS
 from agentkit.toolbox import Toolbox

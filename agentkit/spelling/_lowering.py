@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from agentkit.diagnostics import Code
 from agentkit.expressions.nodes import Binary, Expr, ListOf, Literal, Name, ObjectOf
+from agentkit.expressions.renaming import malformed
 from agentkit.plan import Unreadable, Value
 from agentkit.spelling._branches import lower_if
 from agentkit.spelling._calls import has_steps, is_step, literal
@@ -23,7 +24,6 @@ from agentkit.spelling._explicit import lower_with
 from agentkit.spelling._flow import MUTATORS, Names, Undecided, would_assign
 from agentkit.spelling._lift import lift, valued
 from agentkit.spelling._loops import lower_for
-from agentkit.spelling._rename import malformed
 from agentkit.spelling._repeat import lower_while, unpack
 from agentkit.spelling._unsupported import no_such_statement
 

@@ -11,10 +11,10 @@ from collections.abc import Collection, Mapping
 
 from agentkit.expressions.nodes import Apply, Comprehension, Expr, Field, ListOf, Literal, Name, ObjectOf, names
 from agentkit.expressions.printing import to_source
+from agentkit.expressions.renaming import map_children
 from agentkit.plan import Ask, Block, Call, ForEach, Generate, If, Parallel, Plan, Repeat, Step, Subgoal, Value, walk
 from agentkit.spelling._explicit_writer import ExplicitWriter, indented
 from agentkit.spelling._phrases import callable_name, phrase
-from agentkit.spelling._rename import map_children
 from agentkit.spelling._steps import expressions, map_steps
 from agentkit.toolbox import Toolbox
 
