@@ -7,7 +7,7 @@ INSTALLED := .venv/.installed
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow test-all lint format types check bench build clean
+.PHONY: help setup weights demo test test-slow test-all lint format types check bench build clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,7 +28,12 @@ demo: setup ## Ask the Kitty Vogue shop assistant, on a local model (fetched onc
 	$(BIN)/agentkit models pull qwen2.5-coder-1.5b
 	$(BIN)/python -m examples.kitty_vogue
 
+weights: setup ## Fetch the embedding model that memory is tested with (23 MB)
+	$(BIN)/agentkit models pull minilm
+
+# Without a network the tests that need the embedding model are skipped, and say so.
 test: setup ## Run the tests that take no more than a few minutes together
+	-@$(MAKE) --no-print-directory weights
 	$(BIN)/python -m pytest -n 2 -m "not slow"
 
 test-slow: setup ## Run the rest: packaging, crash recovery, local models (those whose weights are here)

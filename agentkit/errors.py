@@ -19,7 +19,10 @@ Split by who must act::
     │   │   └── BudgetExceededError      a budget around the model is used up
     │   ├── ModelOutputError         the reply is malformed, truncated or empty
     │   └── ModelFileError           the weights of a local model cannot be fetched, or are damaged
-    └── JournalError             the operator: the journal cannot be read or written
+    ├── JournalError             the operator: the journal cannot be read or written
+    └── MemoryStoreError         the operator: a memory store cannot be opened, read or written
+        ├── UnknownMemoryError       the caller: no such memory is in the scope
+        └── MemoryScopeError         the caller: the scope may read the memory, not write it
 
 Problems in a plan are not exceptions: `check` returns them as `Diagnostic` data, because a model can mend them.
 """
@@ -136,3 +139,15 @@ class ModelFileError(ModelError):
 
 class JournalError(AgentKitError):
     """A journal is missing, unreadable, from another version, or does not hold the run asked for."""
+
+
+class MemoryStoreError(AgentKitError):
+    """A memory store cannot be opened, read or written, or holds what it should not."""
+
+
+class UnknownMemoryError(MemoryStoreError):
+    """No memory with this id is in the scope. One in another scope is told in the same words."""
+
+
+class MemoryScopeError(MemoryStoreError):
+    """The scope does not allow to write this memory."""

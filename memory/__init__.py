@@ -5,3 +5,22 @@ Short-term memory keeps a conversation inside a token budget; long-term memory k
 
 if __name__ != "agentkit.memory":
     raise ImportError("import agentkit.memory, not memory")
+
+from agentkit.memory.in_memory import InMemoryStore
+from agentkit.memory.records import EVERYTHING, KINDS, Filter, Kind, Memory, Provenance, Scope
+from agentkit.memory.store import Disagreement, Match, MemoryStore, history
+
+__all__ = [
+    "EVERYTHING",
+    "KINDS",
+    "Disagreement",
+    "Filter",
+    "InMemoryStore",
+    "Kind",
+    "Match",
+    "Memory",
+    "MemoryStore",
+    "Provenance",
+    "Scope",
+    "history",
+]

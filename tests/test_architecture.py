@@ -20,10 +20,10 @@ from tests.architecture import ROOMS, ROOT, Module, Tree, loads, own_imports, re
 Rule: TypeAlias = Callable[[Tree], Iterator[str]]
 
 FLOORS: tuple[frozenset[str], ...] = (
-    frozenset({"cache", "clock", "diagnostics", "errors", "expressions", "messages", "types"}),
+    frozenset({"cache", "clock", "diagnostics", "errors", "expressions", "lexical", "messages", "types"}),
     frozenset({"plan", "events", "limits"}),
     frozenset({"toolbox", "context", "policy", "schedule", "spelling"}),
-    frozenset({"protocols", "models", "certificate", "ledger", "tokens"}),
+    frozenset({"protocols", "models", "certificate", "embeddings", "ledger", "tokens"}),
     frozenset({"calling", "checker", "executor", "journal", "planning", "reflection", "results", "run", "streaming"})
     | {"validators"},
     frozenset({"tools", "planners", "memory", "testing"}),

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from agentkit.errors import DefinitionError
-from agentkit.models.catalogue import CATALOGUE, is_pulled, weights_path
+from agentkit.models.catalogue import CATALOGUE, EMBEDDINGS, is_pulled, weights_path
 from agentkit.models.prices import BUILT_IN, PRICES_VARIABLE, read_prices
 
 PACKAGES = {
@@ -47,6 +47,14 @@ def report(console: Console) -> int:
             console.print(f"[green]✓[/] {weights.id} at {escape(str(weights_path(weights)))}", highlight=False)
         else:
             console.print(f"[dim]–[/] {weights.id} is not here: agentkit models pull {weights.name}", highlight=False)
+    for embedding in EMBEDDINGS:
+        if all(map(is_pulled, embedding.files)):
+            path = escape(str(weights_path(embedding.model)))
+            console.print(f"[green]✓[/] {embedding.name} at {path}", highlight=False)
+        else:
+            console.print(
+                f"[dim]–[/] {embedding.name} is not here: agentkit models pull {embedding.name}", highlight=False
+            )
     missing += _prices(console)
     missing += _writable(console, Path(platformdirs.user_state_dir("agentkit")))
     free = shutil.disk_usage(Path.home()).free / 1e9

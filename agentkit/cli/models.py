@@ -13,14 +13,15 @@ from agentkit.errors import AgentKitError
 from agentkit.models.catalogue import (
     CATALOGUE,
     DEFAULT,
-    LocalWeights,
-    find_weights,
+    EMBEDDINGS,
+    PinnedFile,
+    files_of,
     human_size,
     is_pulled,
     models_folder,
+    not_here,
     weights_path,
 )
-from agentkit.models.local import not_here
 from agentkit.models.pull import pull
 
 app = typer.Typer(help="Local models: list, pull, find their files.", no_args_is_help=True)
@@ -49,6 +50,10 @@ def list_models() -> None:
         name = f"{weights.id} (default)" if weights.name == DEFAULT else weights.id
         sizes = (human_size(weights.size), human_size(weights.memory))
         table.add_row(name, weights.title, *sizes, weights.licence, "yes" if is_pulled(weights) else "no")
+    for embedding in EMBEDDINGS:
+        sizes = (human_size(sum(file.size for file in embedding.files)), human_size(embedding.memory))
+        here = "yes" if all(map(is_pulled, embedding.files)) else "no"
+        table.add_row(f"{embedding.name} (embeddings)", embedding.title, *sizes, embedding.model.licence, here)
     console = Console()
     console.print(table)
     console.print(f"Folder: {models_folder()} (set AGENTKIT_MODELS to change it)", soft_wrap=True, highlight=False)
@@ -61,20 +66,22 @@ def pull_model(
 ) -> None:
     """Fetch a model's weights, check their sha256, and put them into the model folder."""
     with _told():
-        weights = find_weights(name)
-        with _progress(weights) as progress:
-            path = pull(weights, origin=source.value, progress=progress)
-    typer.echo(path)
+        for weights in files_of(name):
+            with _progress(weights) as progress:
+                path = pull(weights, origin=source.value, progress=progress)
+            typer.echo(path)
 
 
 @app.command("path")
 def model_path(name: _Name = DEFAULT) -> None:
-    """Print the path of a model's file, if it is on this machine."""
+    """Print the paths of a model's files, if they are on this machine."""
     with _told():
-        weights = find_weights(name)
-        if not is_pulled(weights):
-            raise not_here(weights)
-    typer.echo(weights_path(weights))
+        files = files_of(name)
+        for weights in files:
+            if not is_pulled(weights):
+                raise not_here(weights)
+    for weights in files:
+        typer.echo(weights_path(weights))
 
 
 @contextmanager
@@ -90,7 +97,7 @@ def _told() -> Iterator[None]:
 
 
 @contextmanager
-def _progress(weights: LocalWeights) -> Iterator[Callable[[int, str], None]]:
+def _progress(weights: PinnedFile) -> Iterator[Callable[[int, str], None]]:
     """A bar on a terminal; elsewhere a plain line whenever something else happens."""
     from rich.console import Console
 
@@ -106,7 +113,7 @@ def _progress(weights: LocalWeights) -> Iterator[Callable[[int, str], None]]:
         yield lambda done, doing: bar.update(task, completed=done, description=doing)
 
 
-def _line_printer(weights: LocalWeights) -> Callable[[int, str], None]:
+def _line_printer(weights: PinnedFile) -> Callable[[int, str], None]:
     last = ""
 
     def show(done: int, doing: str) -> None:

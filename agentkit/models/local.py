@@ -27,7 +27,7 @@ from agentkit.messages import (
 )
 from agentkit.models._llama import Engine, leave_engines, refused, shared_engine
 from agentkit.models.capabilities import check_request
-from agentkit.models.catalogue import LocalWeights, find_weights, human_size, weights_path
+from agentkit.models.catalogue import find_weights, not_here, weights_path
 
 _ANY_GGUF = ModelProfile(json_schema=True, grammar=True, prefix=True, decoding="typed", repairs=False)
 _GUIDANCE = "%llguidance {}\n"
@@ -195,14 +195,6 @@ class LocalModel:
             "cache_prompt": True,
             **{name: value for name, value in chosen.items() if value is not None},
         }
-
-
-def not_here(weights: LocalWeights) -> DefinitionError:
-    """The file of a model of the catalogue is missing."""
-    return DefinitionError(
-        f"local model {weights.name!r} is not on this machine; fetch it with: "
-        f"agentkit models pull {weights.name} ({human_size(weights.size)})"
-    )
 
 
 class _Reply:

