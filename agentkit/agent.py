@@ -26,6 +26,7 @@ from agentkit.results import RunResult
 from agentkit.run import Run, new_run_id
 from agentkit.streaming import RunStream
 from agentkit.toolbox import Tool, Toolbox, tools_of
+from agentkit.transcript import message_from_json, message_to_json
 from agentkit.types import to_schema, type_of_value, widen
 
 Listener = Callable[[Event], None]
@@ -132,7 +133,7 @@ class Agent:
             inputs: Named values that plans may refer to.
             input_schemas: Their JSON Schemas; derived from the values where absent.
             deps: Whatever the tools need; they find it in `RunContext.deps`.
-            message_history: The conversation before this task.
+            message_history: The conversation before this task, e.g. `RunResult.all_messages` of an earlier run.
             limits: What this run may use, instead of the agent's own limits.
             tool_choice: ``auto``; ``required``: at least one tool is called before the answer; ``none``: no tool is
                 called; or the tools that this run may call, as names or globs.
@@ -157,7 +158,8 @@ class Agent:
         request = self._request(task, run, inputs or {}, input_schemas or {}, tuple(message_history), tool_choice)
         chosen = tool_choice if isinstance(tool_choice, str) else list(tool_choice)
         now, given = run.clock.time(), dict(inputs or {})
-        run.events.emit(RunStarted(now, run_id, self.name, task, given, self.toolbox.fingerprint, user, chosen))
+        before = tuple(message_to_json(message) for message in message_history)
+        run.events.emit(RunStarted(now, run_id, self.name, task, given, self.toolbox.fingerprint, user, chosen, before))
         return await self._drive(run, request, inputs or {}, ())
 
     def with_model(self, model: str | Model) -> Self:
@@ -246,7 +248,8 @@ class Agent:
         run = self._new_run(
             run_id, deps, limits, human, journal, tuple(listeners), False, None, spent, user=started.user
         )
-        request = self._request(started.task, run, started.inputs, {}, (), started.tool_choice)
+        before = tuple(message_from_json(row) for row in started.history)
+        request = self._request(started.task, run, started.inputs, {}, before, started.tool_choice)
         return await self._drive(run, request, started.inputs, recorded)
 
     # the one path that every way of running takes
@@ -272,7 +275,18 @@ class Agent:
         run.events.emit(RunFinished(run.clock.time(), ended.status, ended.output, ended.error, usage))
         if run.journal is not None:
             await run.journal.flush()
-        return RunResult(ended.output, ended.status, ended.error, ended.plan, usage, run.events.snapshot(), run.id)
+        return RunResult(
+            ended.output,
+            ended.status,
+            ended.error,
+            ended.plan,
+            usage,
+            run.events.snapshot(),
+            run.id,
+            task=request.task,
+            history=request.history,
+            earlier=recorded,
+        )
 
     async def _declined(self, run: Run, request: PlanRequest) -> Ended | None:
         if self.intent is None:

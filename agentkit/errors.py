@@ -20,6 +20,7 @@ Split by who must act::
     │   ├── ModelOutputError         the reply is malformed, truncated or empty
     │   └── ModelFileError           the weights of a local model cannot be fetched, or are damaged
     ├── JournalError             the operator: the journal cannot be read or written
+    ├── SessionError             the operator: a session or stored messages cannot be read or written
     └── MemoryStoreError         the operator: a memory store cannot be opened, read or written
         ├── UnknownMemoryError       the caller: no such memory is in the scope
         └── MemoryScopeError         the caller: the scope may read the memory, not write it
@@ -135,6 +136,10 @@ class ModelOutputError(ModelError):
 
 class ModelFileError(ModelError):
     """The weights of a local model could not be fetched or checked, or the engine cannot load them."""
+
+
+class SessionError(AgentKitError):
+    """A session or stored messages are unreadable, from another version, or somebody else's."""
 
 
 class JournalError(AgentKitError):

@@ -30,7 +30,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class RunStarted(Event):
-    """A run began."""
+    """A run began. `history` is the conversation that it was given, as JSON."""
 
     kind: ClassVar[str] = "run_started"
     run_id: str
@@ -40,6 +40,7 @@ class RunStarted(Event):
     toolbox: str = ""
     user: str = ""
     tool_choice: Json = "auto"
+    history: tuple[Mapping[str, Json], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,7 +249,7 @@ def from_json(row: Mapping[str, Json]) -> Event:
         raise JournalError(f"unknown event kind {kind!r}; the journal was written by another version of agentkit")
     if isinstance(fields.get("usage"), Mapping):
         fields["usage"] = Usage(**fields["usage"])
-    for name in ("diagnostics", "codes", "prompt", "notes", "unpriced", "tool_calls"):
+    for name in ("diagnostics", "codes", "prompt", "notes", "unpriced", "tool_calls", "history"):
         if isinstance(fields.get(name), list):
             fields[name] = tuple(fields[name])
     try:

@@ -31,6 +31,7 @@ class Message:
         tool_calls: Calls an assistant message makes.
         tool_call_id: For role ``tool``: the call that this answers.
         cache: Mark the end of a stable prefix, for providers whose prompt cache wants marks.
+        pinned: It never falls out of a context that short-term memory keeps within a budget.
     """
 
     role: Role
@@ -38,6 +39,7 @@ class Message:
     tool_calls: tuple[ToolCall, ...] = ()
     tool_call_id: str | None = None
     cache: bool = False
+    pinned: bool = False
 
 
 def system(content: str, *, cache: bool = False) -> Message:

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from agentkit.events import Event, ModelCalled, RunStatus, StepFinished
-from agentkit.messages import Json, Usage
+from agentkit.messages import Json, Message, Usage
 from agentkit.plan import Plan
+from agentkit.transcript import messages_of
 
 IN_DOUBT = "in doubt: "
 """What the error of a step begins with that had started before a crash and has no recorded result."""
@@ -58,6 +59,9 @@ class RunResult:
         usage: Tokens, calls and money of the whole run.
         events: Everything that happened.
         run_id: The run's name in the journal.
+        task: What was asked.
+        history: The conversation before the task, whole.
+        earlier: Events of the interrupted run that this one continued.
     """
 
     output: Json
@@ -67,9 +71,21 @@ class RunResult:
     usage: Usage
     events: tuple[Event, ...]
     run_id: str
+    task: str = ""
+    history: tuple[Message, ...] = ()
+    earlier: tuple[Event, ...] = ()
 
     @property
     def unpriced(self) -> tuple[str, ...]:
         """Models that were called and whose price nobody knows: `usage.cost` lacks what they cost."""
         calls = (event.unpriced for event in self.events if isinstance(event, ModelCalled))
         return tuple(dict.fromkeys(name for names in calls for name in names))
+
+    def new_messages(self) -> tuple[Message, ...]:
+        """The messages that this run adds to the conversation: task, plans with calls and results, answer."""
+        happened = (*self.earlier, *self.events)
+        return messages_of(self.task, happened, self.status, self.output, self.error, run_id=self.run_id)
+
+    def all_messages(self) -> tuple[Message, ...]:
+        """The conversation with this run at its end, to be continued by ``run(…, message_history=…)``."""
+        return (*self.history, *self.new_messages())

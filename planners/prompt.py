@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from agentkit.ledger import CallDenied, CallDone
-from agentkit.messages import Json, Message, assistant, system, user
+from agentkit.messages import Json, Message, ToolCall, assistant, system, user
 from agentkit.planning import Attempt, PlanRequest
 from agentkit.spelling import read_python, write_json
 from agentkit.types import type_of_value, widen
@@ -47,8 +48,7 @@ def conversation(request: PlanRequest, *, spelling: str, repairs: bool) -> tuple
     parts = [request.instructions, guide, "Tools:\n" + request.toolbox.signatures()]
     messages = [system("\n\n".join(part for part in parts if part), cache=not request.examples)]
     messages.extend(_examples(request, spelling))
-    messages.extend(request.history)
-    messages.append(user(task_text(request)))
+    messages.extend(_joined([*told(request.history), user(task_text(request))]))
     for attempt in _worth_showing(request.attempts, repairs=repairs):
         messages.append(assistant(attempt.source))
         messages.append(user(_complaint(attempt)))
@@ -56,6 +56,53 @@ def conversation(request: PlanRequest, *, spelling: str, repairs: bool) -> tuple
     if settled:
         messages[-1] = user(f"{messages[-1].content}\n{settled}")
     return tuple(messages)
+
+
+def told(history: Iterable[Message]) -> Iterable[Message]:
+    """A conversation as a planner's model can follow it, whose replies are plans.
+
+    What an earlier run did stands as its plan, and then, in the user's voice, what the calls gave and what the answer
+    was. Everything else stays as it is.
+    """
+    calls: dict[str, ToolCall] = {}
+    results: list[str] = []
+    for message in history:
+        if message.role == "tool":
+            call = calls.get(message.tool_call_id or "")
+            results.append(f"- {_called(call) if call else message.tool_call_id} gave {message.content}")
+        elif message.role == "assistant" and message.tool_calls:
+            yield from _results(results)
+            results = ["That ran:"]
+            calls = {call.id: call for call in message.tool_calls}
+            yield assistant(message.content or "\n".join(_called(call) for call in message.tool_calls))
+        elif message.role == "assistant" and results:
+            yield from _results([*results, f"The answer was: {message.content}"])
+            results = []
+        else:
+            yield from _results(results)
+            results = []
+            yield message
+    yield from _results(results)
+
+
+def _results(lines: Sequence[str]) -> Iterable[Message]:
+    return (user("\n".join(lines)),) if lines else ()
+
+
+def _called(call: ToolCall) -> str:
+    args = ", ".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in call.args.items())
+    return f"{call.name}({args})"
+
+
+def _joined(messages: Iterable[Message]) -> list[Message]:
+    """The messages with neighbours of the user's made one, since many chat templates want the roles to take turns."""
+    joined: list[Message] = []
+    for message in messages:
+        if joined and message.role == joined[-1].role == "user":
+            joined[-1] = replace(joined[-1], content=f"{joined[-1].content}\n\n{message.content}")
+        else:
+            joined.append(message)
+    return joined
 
 
 def _examples(request: PlanRequest, spelling: str) -> Iterable[Message]:
