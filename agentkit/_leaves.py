@@ -282,6 +282,7 @@ class Leaves:
                 run_id=run.id,
                 step=name,
                 user=run.user,
+                model=run.model,
             )
             return await self._within(tool.invoke(bound, context), timeout)
 

@@ -14,6 +14,7 @@ from agentkit.messages import (
     Json,
     JsonOutput,
     Message,
+    ModelProfile,
     ModelRequest,
     ModelResponse,
     TextDelta,
@@ -28,6 +29,10 @@ Parsed = TypeVar("Parsed")
 
 LONGEST_WAIT = 60.0
 """Seconds between two attempts at most, unless the provider asks for more."""
+
+
+IN_TOOL = "tool"
+"""The purpose of a call that says none: those that tools make."""
 
 
 class ModelCaller:
@@ -54,7 +59,17 @@ class ModelCaller:
         if limits.cost is not None:
             check_priced(model, limits.cost)
 
-    async def request(self, request: ModelRequest, *, purpose: str) -> ModelResponse:
+    @property
+    def name(self) -> str:
+        """The model id."""
+        return self.model.name
+
+    @property
+    def profile(self) -> ModelProfile:
+        """What the model can do."""
+        return self.model.profile
+
+    async def request(self, request: ModelRequest, *, purpose: str = IN_TOOL) -> ModelResponse:
         """One answer of the model; transport failures are retried.
 
         Raises:
@@ -85,7 +100,9 @@ class ModelCaller:
         self._record(request, purpose, started, response=response)
         return response
 
-    async def stream(self, request: ModelRequest, *, purpose: str) -> AsyncIterator[TextDelta | ModelResponse]:
+    async def stream(
+        self, request: ModelRequest, *, purpose: str = IN_TOOL
+    ) -> AsyncIterator[TextDelta | ModelResponse]:
         """One answer piece by piece; never retried, since pieces have been seen. Closing it stops the model."""
         self._meter.start_model_call()
         started = self._clock.time()
@@ -109,7 +126,7 @@ class ModelCaller:
             if not ended:
                 self._record(request, purpose, started, error="stopped by the caller")
 
-    async def parsed(self, request: ModelRequest, parse: Callable[[str], Parsed], *, purpose: str) -> Parsed:
+    async def parsed(self, request: ModelRequest, parse: Callable[[str], Parsed], *, purpose: str = IN_TOOL) -> Parsed:
         """An answer that `parse` accepts; a malformed one goes back to the model with the reason.
 
         Args:
@@ -134,7 +151,7 @@ class ModelCaller:
                 attempt = replace(request, messages=(*request.messages, assistant(response.text), complaint))
         raise AssertionError("unreachable: the last attempt returns or raises")
 
-    async def text(self, messages: tuple[Message, ...], *, purpose: str, **options: Any) -> str:
+    async def text(self, messages: tuple[Message, ...], *, purpose: str = IN_TOOL, **options: Any) -> str:
         """A text that is not empty."""
 
         def parse(text: str) -> str:
@@ -145,7 +162,7 @@ class ModelCaller:
         return await self.parsed(ModelRequest(messages, **options), parse, purpose=purpose)
 
     async def json(
-        self, messages: tuple[Message, ...], schema: dict[str, Json], *, purpose: str, **options: Any
+        self, messages: tuple[Message, ...], schema: dict[str, Json], *, purpose: str = IN_TOOL, **options: Any
     ) -> Json:
         """A JSON value of `schema`, enforced by the provider where it can and validated here in any case."""
         from jsonschema import Draft202012Validator

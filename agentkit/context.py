@@ -8,6 +8,7 @@ from typing import Any, Generic
 from typing_extensions import TypeVar
 
 from agentkit.messages import Usage
+from agentkit.protocols import RunModel
 
 Deps = TypeVar("Deps", default=Any)
 
@@ -26,6 +27,8 @@ class RunContext(Generic[Deps]):
         idempotency_key: The same for every attempt of this call, and on resume after a crash; differs between calls.
         run_id: The run.
         step: The step of the plan, with the iterations that it is in, e.g. ``mails[3].send``.
+        model: The run's model, for asynchronous tools that ask one themselves: their calls are the run's, within its
+            limits. None if the run has none.
         user: For whom the run works, as its caller named them; empty for nobody in particular.
     """
 
@@ -36,6 +39,7 @@ class RunContext(Generic[Deps]):
     run_id: str = ""
     step: str = ""
     user: str = ""
+    model: RunModel | None = None
     _cancelled: bool = field(default=False, init=False, repr=False)
 
     @property

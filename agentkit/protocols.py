@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias, runtime_checkable
+from typing import Any, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 from agentkit.events import Event
-from agentkit.messages import Json, ModelProfile, ModelRequest, ModelResponse, TextDelta
+from agentkit.messages import Json, Message, ModelProfile, ModelRequest, ModelResponse, TextDelta
+
+Parsed = TypeVar("Parsed")
 
 ModelStream: TypeAlias = AsyncIterator[TextDelta | ModelResponse]
 
@@ -49,6 +51,49 @@ class CountsTokens(Protocol):
     @property
     def name(self) -> str:
         """The model id."""
+        ...
+
+
+class RunModel(Protocol):
+    """The model of a run, as tools find it in `RunContext.model`; it is a `Model` too.
+
+    Its calls are the run's: counted and bounded by its limits, priced, tried again when the provider is not there, and
+    recorded as events. It belongs to the run's event loop, so only asynchronous tools can use it.
+
+    Every call may raise `ModelError`, or `LimitReached` when the run's model calls, tokens or money are used up; a tool
+    that lets the latter pass ends the run as its limits want it. `purpose` says in the events what a call was for.
+    """
+
+    @property
+    def name(self) -> str:
+        """The model id."""
+        ...
+
+    @property
+    def profile(self) -> ModelProfile:
+        """What the model can do."""
+        ...
+
+    async def request(self, request: ModelRequest, *, purpose: str = ...) -> ModelResponse:
+        """One complete answer."""
+        ...
+
+    def stream(self, request: ModelRequest, *, purpose: str = ...) -> ModelStream:
+        """One answer piece by piece."""
+        ...
+
+    async def parsed(self, request: ModelRequest, parse: Callable[[str], Parsed], *, purpose: str = ...) -> Parsed:
+        """What `parse` makes of an answer; when it raises `ModelOutputError`, the model is told and asked again."""
+        ...
+
+    async def text(self, messages: tuple[Message, ...], *, purpose: str = ..., **options: Any) -> str:
+        """A text that is not empty; `options` are those of `ModelRequest`."""
+        ...
+
+    async def json(
+        self, messages: tuple[Message, ...], schema: dict[str, Json], *, purpose: str = ..., **options: Any
+    ) -> Json:
+        """A JSON value of `schema`."""
         ...
 
 

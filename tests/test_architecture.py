@@ -22,8 +22,8 @@ Rule: TypeAlias = Callable[[Tree], Iterator[str]]
 FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"cache", "clock", "diagnostics", "errors", "expressions", "lexical", "messages", "types"}),
     frozenset({"plan", "events", "limits", "transcript"}),
-    frozenset({"toolbox", "context", "policy", "schedule", "spelling"}),
-    frozenset({"protocols", "models", "certificate", "embeddings", "ledger", "tokens"}),
+    frozenset({"toolbox", "context", "policy", "protocols", "schedule", "spelling"}),
+    frozenset({"models", "certificate", "embeddings", "ledger", "tokens"}),
     frozenset({"calling", "checker", "executor", "journal", "planning", "reflection", "results", "run", "streaming"})
     | {"validators"},
     frozenset({"tools", "planners", "memory", "testing"}),

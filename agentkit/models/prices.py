@@ -91,10 +91,10 @@ def price_of_model(model: Model) -> Price | None:
 def unpriced(model: Model) -> tuple[str, ...]:
     """The names of the models whose calls cannot be priced: of `model`, or of those that it wraps.
 
-    A model that hands requests on to several others lists them in an attribute ``wrapped``.
+    A model that hands requests on to several others has them in an attribute ``models``, a tuple.
     """
-    inner: tuple[Model, ...] = tuple(getattr(model, "wrapped", ()))
-    if inner and model.profile.price is None:
+    inner = getattr(model, "models", ())
+    if inner and isinstance(inner, tuple):
         return tuple(dict.fromkeys(name for one in inner for name in unpriced(one)))
     return () if price_of_model(model) is not None else (model.name,)
 

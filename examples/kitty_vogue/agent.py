@@ -7,7 +7,7 @@ from pathlib import Path
 
 import platformdirs
 
-from agentkit import Agent, Example, Limits, Model, resolve_model
+from agentkit import Agent, Example, Limits, Model
 from agentkit.planners.intent import ModelIntent
 from agentkit.planning import Planner
 from examples.kitty_vogue.generation import make_generate_query, make_generate_response
@@ -92,17 +92,16 @@ def make_agent(
         planner: How it plans; by default as the model's profile says.
     """
     shop = build_shop(Path(folder) / "kitty_vogue.sqlite", today=today)
-    resolved = resolve_model(model)
     return Agent(
-        resolved,
+        model,
         "You plan for the assistant of Kitty Vogue, a shop for hats, clothes, shoes and accessories. "
         "Weeks run from Monday to Sunday.",
         name="kitty_vogue",
         description="Answers questions about a shop's products, sales and campaigns.",
         tools=[
             shop_tools(shop, today),
-            make_generate_query(resolved, shop, today.isoformat()),
-            make_generate_response(resolved),
+            make_generate_query(shop, today.isoformat()),
+            make_generate_response(),
         ],
         examples=EXAMPLES,
         intent=INTENT,

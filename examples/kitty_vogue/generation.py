@@ -1,7 +1,8 @@
 """The two steps of the assistant that are a model's work: writing a query, and wording an answer.
 
-In a plan they are `generate` steps with `SQL_PROMPT` and `RESPONSE_PROMPT`. As tools they are made for one model;
-`make_generate_query` then also makes sure that the query only reads and fits the schema before anybody runs it.
+In a plan they are `generate` steps with `SQL_PROMPT` and `RESPONSE_PROMPT`. As tools they ask the run's model, within
+the run's limits; ``generate_query`` then also makes sure that the query only reads and fits the schema before anybody
+runs it.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from agentkit.errors import ModelRetry
-from agentkit.messages import JsonOutput, Message, ModelRequest, ModelSettings, assistant, system, user
-from agentkit.protocols import Model
+from agentkit.context import RunContext
+from agentkit.errors import DefinitionError, ModelOutputError, ModelRetry
+from agentkit.messages import JsonOutput, ModelRequest, ModelSettings, system, user
+from agentkit.protocols import RunModel
 from agentkit.toolbox import Tool, tool
 from examples.kitty_vogue.shop import SCHEMA
 
@@ -31,9 +33,6 @@ Answer the question in one or two sentences, from the data and nothing else. Say
 Question: {question}
 Data: {data}"""
 """Prompt of an answer; fields ``question`` and ``data``."""
-
-ATTEMPTS = 3
-"""Queries that a model may write before the tool gives up."""
 
 _SQL_OUTPUT = JsonOutput(
     {
@@ -65,68 +64,72 @@ def query_problem(sql: str, db_path: str | Path) -> str | None:
     return None
 
 
-def make_generate_query(model: Model, db_path: str | Path, today: str) -> Tool:
-    """The tool ``generate_query``: a question to one checked SELECT statement.
+def make_generate_query(db_path: str | Path, today: str) -> Tool:
+    """The tool ``generate_query``: a question to one checked SELECT statement, written by the run's model.
 
     Args:
-        model: Who writes the query; called up to `ATTEMPTS` times.
         db_path: The shop's database.
         today: The day on which the question is asked, YYYY-MM-DD.
     """
 
     @tool(effect="read", resources="model")
-    async def generate_query(question: str) -> str:
+    async def generate_query(ctx: RunContext, question: str) -> str:
         """Write a SQL query (one SELECT) that answers a question about the shop's database.
 
         Args:
+            ctx: The run, for its model.
             question: The question, complete in itself.
         """
-        output = _SQL_OUTPUT if model.profile.json_schema else None
-        messages: list[Message] = [user(SQL_PROMPT.format(today=today, question=question))]
-        problem = ""
-        for _ in range(ATTEMPTS):
-            request = ModelRequest(tuple(messages), output=output, settings=_steady(model))
-            reply = (await model.request(request)).text
+
+        def parse(reply: str) -> str:
             sql = _sql_in(reply)
-            found = query_problem(sql, db_path)
-            if found is None:
-                return sql
-            problem = found
-            messages += [assistant(reply), user(f"That query cannot be used: {problem}. Write a better one.")]
-        raise ModelRetry(f"No usable query came out for {question!r}: {problem}. Ask in other words, or in parts.")
+            problem = query_problem(sql, db_path)
+            if problem is not None:
+                raise ModelOutputError(problem)
+            return sql
+
+        model = _model_of(ctx)
+        output = _SQL_OUTPUT if model.profile.json_schema else None
+        prompt = user(SQL_PROMPT.format(today=today, question=question))
+        try:
+            request = ModelRequest((prompt,), output=output, settings=_steady(model))
+            return await model.parsed(request, parse, purpose="query")
+        except ModelOutputError as error:
+            raise ModelRetry(f"No usable query for {question!r}: {error}. Ask in other words, or in parts.") from error
 
     return generate_query
 
 
-def make_generate_response(model: Model) -> Tool:
-    """The tool ``generate_response``: a question and data to an answer in words.
-
-    Args:
-        model: Who words the answer; called once.
-    """
+def make_generate_response() -> Tool:
+    """The tool ``generate_response``: a question and data to an answer in words, by the run's model."""
 
     @tool(effect="read", resources="model")
-    async def generate_response(question: str, data: Any) -> str:
+    async def generate_response(ctx: RunContext, question: str, data: Any) -> str:
         """Answer a question in words, from data that was fetched.
 
         Args:
+            ctx: The run, for its model.
             question: The question.
             data: Whatever was fetched to answer it.
         """
+        model = _model_of(ctx)
         prompt = RESPONSE_PROMPT.format(question=question, data=json.dumps(data, ensure_ascii=False))
-        request = ModelRequest(
-            (system("You are the assistant of the shop Kitty Vogue."), user(prompt)),
-            settings=_steady(model),
-        )
-        answer = (await model.request(request)).text.strip()
-        if not answer:
-            raise ModelRetry(f"The model gave no answer to {question!r}; ask in other words.")
-        return answer
+        messages = (system("You are the assistant of the shop Kitty Vogue."), user(prompt))
+        try:
+            return await model.text(messages, purpose="response", settings=_steady(model))
+        except ModelOutputError as error:
+            raise ModelRetry(f"The model gave no answer to {question!r}: {error}. Ask in other words.") from error
 
     return generate_response
 
 
-def _steady(model: Model) -> ModelSettings:
+def _model_of(ctx: RunContext) -> RunModel:
+    if ctx.model is None:
+        raise DefinitionError("this tool asks the run's model and the run has none; give the agent a model")
+    return ctx.model
+
+
+def _steady(model: RunModel) -> ModelSettings:
     return ModelSettings(temperature=0.0).for_profile(model.profile)
 
 

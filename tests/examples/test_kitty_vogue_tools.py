@@ -11,8 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from agentkit.errors import ModelRetry, ToolInputError
+from agentkit import Agent, Limits, RunContext
+from agentkit.errors import DefinitionError, ModelRetry, ToolInputError
+from agentkit.events import ModelCalled
 from agentkit.messages import Json
+from agentkit.protocols import Model
+from agentkit.run import Run
 from agentkit.testing import FunctionModel, ScriptedModel
 from agentkit.toolbox import Toolbox
 from examples.kitty_vogue.expected import is_correct, reference_key
@@ -44,6 +48,12 @@ def tools(db: Path) -> Toolbox:
 async def call(tools: Toolbox, name: str, **args: Json) -> Json:
     tool = tools[name]
     return await tool.invoke(tool.bind(args))
+
+
+async def ask(model: Model, tools: Toolbox, name: str, **args: Json) -> Json:
+    """Call a tool in a run that has a model."""
+    tool = tools[name]
+    return await tool.invoke(tool.bind(args), RunContext(None, model=Run(model=model).model))
 
 
 def test_the_toolbox_has_what_the_assistant_needs(tools: Toolbox) -> None:
@@ -226,8 +236,8 @@ class TestGeneration:
     @pytest.mark.parametrize("reply", [f'{{"sql": "{GOOD};"}}', GOOD, f"Here it is:\n```sql\n{GOOD};\n```"])
     async def test_a_question_becomes_a_query_that_runs(self, db: Path, reply: str) -> None:
         model = ScriptedModel([reply])
-        tools = Toolbox(make_generate_query(model, db, today=TODAY.isoformat()))
-        sql = await call(tools, "generate_query", question="What does the Fruity Fedora cost?")
+        tools = Toolbox(make_generate_query(db, today=TODAY.isoformat()))
+        sql = await ask(model, tools, "generate_query", question="What does the Fruity Fedora cost?")
         with closing(sqlite3.connect(db)) as connection:
             assert connection.execute(sql).fetchall() == [(34.5,)]
         prompt = model.requests[0].messages[0].content
@@ -237,21 +247,37 @@ class TestGeneration:
 
     async def test_a_bad_query_goes_back_to_the_model_with_the_reason(self, db: Path) -> None:
         model = ScriptedModel(['{"sql": "SELECT cost FROM products"}', f'{{"sql": "{self.GOOD}"}}'])
-        tools = Toolbox(make_generate_query(model, db, today="2026-03-02"))
-        assert await call(tools, "generate_query", question="q") == self.GOOD
+        tools = Toolbox(make_generate_query(db, today="2026-03-02"))
+        assert await ask(model, tools, "generate_query", question="q") == self.GOOD
         assert model.requests[1].messages[-1].content == (
-            "That query cannot be used: no such column: cost. Write a better one."
+            "That reply cannot be used: no such column: cost. Answer again, with nothing else."
         )
 
     async def test_the_tool_gives_up_after_three_bad_queries(self, db: Path) -> None:
         model = FunctionModel(lambda _: "DROP TABLE products")
-        tools = Toolbox(make_generate_query(model, db, today="2026-03-02"))
+        tools = Toolbox(make_generate_query(db, today="2026-03-02"))
         with pytest.raises(ModelRetry) as error:
-            await call(tools, "generate_query", question="Drop it all")
+            await ask(model, tools, "generate_query", question="Drop it all")
         assert str(error.value) == (
-            "No usable query came out for 'Drop it all': it is not a SELECT statement. Ask in other words, or in parts."
+            "No usable query for 'Drop it all': it is not a SELECT statement; the reply was 'DROP TABLE products'. "
+            "Ask in other words, or in parts."
         )
         assert len(model.requests) == 3
+
+    async def test_without_a_model_the_tools_say_what_they_need(self, db: Path) -> None:
+        tools = Toolbox(make_generate_query(db, today="2026-03-02"))
+        with pytest.raises(DefinitionError, match=r"^this tool asks the run's model and the run has none; give the "):
+            await call(tools, "generate_query", question="q")
+
+    async def test_the_calls_of_a_run_are_counted_and_bounded(self, db: Path) -> None:
+        plan = 'sql = generate_query(question="q")\nanswer(sql)'
+        model = ScriptedModel([plan, self.GOOD, plan, self.GOOD])
+        agent = Agent(model, tools=[make_generate_query(db, today="2026-03-02")])
+        result = await agent.run("What does the Fedora cost?")
+        assert (result.output, result.usage.model_calls) == (self.GOOD, 2)
+        assert [event.purpose for event in result.events if isinstance(event, ModelCalled)] == ["plan", "query"]
+        result = await agent.run("What does the Fedora cost?", limits=Limits(model_calls=1))
+        assert (result.status, result.error) == ("stopped", "stopped: the limit model_calls=1 is used up")
 
     @pytest.mark.parametrize(
         ("sql", "problem"),
@@ -285,17 +311,17 @@ class TestGeneration:
 
     async def test_data_becomes_a_sentence(self) -> None:
         model = ScriptedModel([" It costs $34.50. "])
-        tools = Toolbox(make_generate_response(model))
-        answer = await call(tools, "generate_response", question="What does it cost?", data=[{"price": 34.5}])
+        tools = Toolbox(make_generate_response())
+        answer = await ask(model, tools, "generate_response", question="What does it cost?", data=[{"price": 34.5}])
         assert answer == "It costs $34.50."
         assert model.requests[0].messages[-1].content == RESPONSE_PROMPT.format(
             question="What does it cost?", data='[{"price": 34.5}]'
         )
 
     async def test_an_empty_sentence_is_refused(self) -> None:
-        tools = Toolbox(make_generate_response(ScriptedModel([" "])))
+        tools = Toolbox(make_generate_response())
         with pytest.raises(ModelRetry, match="The model gave no answer to 'Why'"):
-            await call(tools, "generate_response", question="Why", data=None)
+            await ask(ScriptedModel([" "] * 3), tools, "generate_response", question="Why", data=None)
 
     def test_the_prompts_take_braces(self) -> None:
         assert SQL_PROMPT.format(today="2026-03-02", question="{x}").endswith("Question: {x}")

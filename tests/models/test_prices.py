@@ -145,9 +145,9 @@ class _Provider:
 class _Wrapper(_Provider):
     """A model that hands on to others."""
 
-    def __init__(self, *wrapped: Model, price: Price | None = None) -> None:
-        super().__init__("wrapper", Usage(1, 0, 1, 1), price)
-        self.wrapped = wrapped
+    def __init__(self, *models: Model) -> None:
+        super().__init__("wrapper", Usage(1, 0, 1, 1))
+        self.models = models
 
 
 def _caller(model: Model, limits: Limits) -> tuple[ModelCaller, Meter, EventLog]:
@@ -191,7 +191,7 @@ def test_a_wrapper_is_as_unpriced_as_what_it_wraps() -> None:
     known, unknown = _Provider("openai:gpt-5", USED), _Provider("openai:mystery", USED)
     assert unpriced(_Wrapper(known)) == ()
     assert unpriced(_Wrapper(known, _Wrapper(unknown))) == ("openai:mystery",)
-    assert unpriced(_Wrapper(unknown, price=Price(1, 1))) == ()
+    assert unpriced(_Wrapper(_Provider("openai:mystery", USED, Price(1, 1)))) == ()
 
 
 def test_a_cost_limit_on_a_model_without_a_price_is_refused() -> None:
