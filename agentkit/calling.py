@@ -96,9 +96,12 @@ class ModelCaller:
         except ModelError as error:
             self._record(request, purpose, started, error=str(error), failed=error.usage)
             raise
-        self._meter.add(response.usage)
-        self._record(request, purpose, started, response=response)
-        return response
+        else:
+            self._meter.add(response.usage)
+            self._record(request, purpose, started, response=response)
+            return response
+        finally:
+            self._meter.end_model_call()
 
     async def stream(
         self, request: ModelRequest, *, purpose: str = IN_TOOL
@@ -125,6 +128,7 @@ class ModelCaller:
                 await close()
             if not ended:
                 self._record(request, purpose, started, error="stopped by the caller")
+            self._meter.end_model_call()
 
     async def parsed(self, request: ModelRequest, parse: Callable[[str], Parsed], *, purpose: str = IN_TOOL) -> Parsed:
         """An answer that `parse` accepts; a malformed one goes back to the model with the reason.

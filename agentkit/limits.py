@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agentkit.errors import AgentKitError
 from agentkit.messages import Usage
@@ -55,20 +55,50 @@ class LimitReached(AgentKitError):
 
 
 class Meter:
-    """Counts what a run uses and raises `LimitReached` before a limit is passed."""
+    """Counts what a run uses and raises `LimitReached` before a limit is passed.
 
-    __slots__ = ("_limits", "steps", "usage")
+    Args:
+        limits: The limits.
+        usage: What is already used.
+        steps: Steps that have already run.
+        parent: The meter of the run that this is a part of; it counts everything too.
+    """
 
-    def __init__(self, limits: Limits, *, usage: Usage | None = None, steps: int = 0) -> None:
+    __slots__ = ("_limits", "_model_calls_under_way", "_parent", "steps", "usage")
+
+    def __init__(
+        self, limits: Limits, *, usage: Usage | None = None, steps: int = 0, parent: Meter | None = None
+    ) -> None:
         self._limits = limits
+        self._parent = parent
+        self._model_calls_under_way = 0
         self.steps = steps
         self.usage = usage or Usage()
+
+    def left(self, seconds: float | None = None) -> Limits:
+        """The limits less what is used; `seconds` are those until the deadline."""
+        limits, usage = self._limits, self.usage
+
+        def less(allowed: int | None, used: int) -> int | None:
+            return None if allowed is None else max(allowed - used, 0)
+
+        return replace(
+            limits,
+            steps=less(limits.steps, self.steps),
+            tool_calls=less(limits.tool_calls, usage.tool_calls),
+            model_calls=less(limits.model_calls, usage.model_calls),
+            tokens=less(limits.tokens, usage.total_tokens),
+            cost=None if limits.cost is None else max(limits.cost - usage.cost, 0.0),
+            seconds=seconds,
+        )
 
     def start_step(self) -> None:
         """Count a step that is about to run."""
         allowed = self._limits.steps
         if allowed is not None and self.steps >= allowed:
             raise LimitReached("steps", allowed)
+        if self._parent is not None:
+            self._parent.start_step()
         self.steps += 1
 
     def start_tool_call(self, cost: float) -> None:
@@ -78,6 +108,8 @@ class Meter:
             raise LimitReached("tool_calls", limits.tool_calls)
         if limits.cost is not None and usage.cost + cost > limits.cost:
             raise LimitReached("cost", limits.cost)
+        if self._parent is not None:
+            self._parent.start_tool_call(cost)
         self.usage = Usage(
             usage.input_tokens,
             usage.cached_tokens,
@@ -89,15 +121,30 @@ class Meter:
         )
 
     def start_model_call(self) -> None:
-        """Refuse a model call for which nothing is left; what it used is counted by `add` when it has ended."""
+        """Refuse a model call for which nothing is left; what it used is counted by `add` when it has ended.
+
+        Every call of this is followed by one of `end_model_call`, after `add`.
+        """
         usage, limits = self.usage, self._limits
-        if limits.model_calls is not None and usage.model_calls >= limits.model_calls:
+        calls = usage.model_calls + self._model_calls_under_way
+        if limits.model_calls is not None and calls >= limits.model_calls:
             raise LimitReached("model_calls", limits.model_calls)
         if limits.tokens is not None and usage.total_tokens >= limits.tokens:
             raise LimitReached("tokens", limits.tokens)
         if limits.cost is not None and usage.cost >= limits.cost:
             raise LimitReached("cost", limits.cost)
+        if self._parent is not None:
+            self._parent.start_model_call()
+        self._model_calls_under_way += 1
+
+    def end_model_call(self) -> None:
+        """A model call has ended, in whatever way."""
+        self._model_calls_under_way -= 1
+        if self._parent is not None:
+            self._parent.end_model_call()
 
     def add(self, usage: Usage) -> None:
         """Count what a model call used."""
         self.usage = self.usage + usage
+        if self._parent is not None:
+            self._parent.add(usage)

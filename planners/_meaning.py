@@ -21,18 +21,14 @@ def meaning(plan: Plan, toolbox: Toolbox) -> str:
     Names of steps, the order of calls without effect, and repetitions of these do not count; the order of writes,
     questions and model steps does.
     """
-    digest, names = _block(plan.steps, {}, toolbox)
+    digest, names = _block(plan.steps, {}, toolbox, valued=plan.answer is None)
     return _hash((digest, None if plan.answer is None else _shown(plan.answer, names)))
 
 
-def meanings(block: Block, toolbox: Toolbox) -> dict[str, str]:
-    """What each step of a block does, by its id; equal texts are equal calls on equal values."""
-    _, names = _block(block, {}, toolbox)
-    return {step.id: names[step.id].id for step in block}
-
-
-def _block(block: Block, outer: Mapping[str, Name], toolbox: Toolbox) -> tuple[str, dict[str, Name]]:
-    """A digest of a block, and the names of its steps by what they mean."""
+def _block(
+    block: Block, outer: Mapping[str, Name], toolbox: Toolbox, *, valued: bool = True
+) -> tuple[str, dict[str, Name]]:
+    """A digest of a block, whose value is that of its last step if it is `valued`; and its steps' names by meaning."""
     names = dict(outer)
     free: set[str] = set()
     ordered: list[str] = []
@@ -44,7 +40,7 @@ def _block(block: Block, outer: Mapping[str, Name], toolbox: Toolbox) -> tuple[s
             free.add(last)
         else:
             ordered.append(last)
-    return _hash((sorted(free), ordered, last)), names
+    return _hash((sorted(free), ordered, last if valued else "")), names
 
 
 def _step(step: Step, names: Mapping[str, Name], toolbox: Toolbox) -> str:

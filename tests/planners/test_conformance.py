@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from agentkit.messages import ModelProfile, ModelResponse, ToolCall
+from agentkit.planners.candidates import Candidates
+from agentkit.planners.judge import ModelJudge
 from agentkit.planners.plan_execute import PlanAndExecute
 from agentkit.planners.react import ReAct
 from agentkit.planning import Planner
@@ -46,3 +48,19 @@ class TestReActWithNativeCalls(PlannerConformance):
 
     def make(self) -> Planner:
         return ReAct()
+
+
+class TestCandidates(PlannerConformance):
+    """Three samples: two that fail when they run, and the fallback."""
+
+    replies = ('answer(price_of(name="sombrero"))', WHOLE, 'x = price_of(name="sombrero")\nanswer(x)')
+
+    def make(self) -> Planner:
+        return Candidates(3)
+
+
+class TestCandidatesWithAJudge(PlannerConformance):
+    replies = ('answer(price_of(name="scarf"))', WHOLE, "B", "A")
+
+    def make(self) -> Planner:
+        return Candidates(2, judge=ModelJudge(), by="certificate")
