@@ -270,25 +270,30 @@ class Leaves:
             await self._run.journal.flush()
         retries = tool.retries if step.retry is None else step.retry
         timeout = tool.timeout if step.timeout is None else step.timeout
-
-        async def attempt(number: int) -> Json:
-            run = self._run
-            run.meter.start_tool_call(tool.cost)
-            context: RunContext[Any] = RunContext(
-                deps=run.deps,
-                usage=run.meter.usage,
-                retry=number,
-                idempotency_key=key,
-                run_id=run.id,
-                step=name,
-                user=run.user,
-                model=run.model,
-            )
-            return await self._within(tool.invoke(bound, context), timeout)
-
         if not retries:
-            return await attempt(0)
+            return await self._attempt(tool, bound, name, key, timeout, 0)
+
+        def attempt(number: int) -> Awaitable[Json]:
+            return self._attempt(tool, bound, name, key, timeout, number)
+
         return await self._retrying(attempt, tool, name, retries)
+
+    async def _attempt(
+        self, tool: Tool, bound: dict[str, Any], name: str, key: str, timeout: float | None, number: int
+    ) -> Json:
+        run = self._run
+        run.meter.start_tool_call(tool.cost)
+        context: RunContext[Any] = RunContext(
+            deps=run.deps,
+            usage=run.meter.usage,
+            retry=number,
+            idempotency_key=key,
+            run_id=run.id,
+            step=name,
+            user=run.user,
+            model=run.model,
+        )
+        return await self._within(tool.invoke(bound, context), timeout)
 
     async def _retrying(self, attempt: Callable[[int], Awaitable[Json]], tool: Tool, name: str, retries: int) -> Json:
         from tenacity import (
