@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from copy import copy
-from dataclasses import replace
 from typing import Any, ClassVar, Self
 
 from agentkit._loop import Ended, Loop
+from agentkit._subgoals import Subgoals
 from agentkit.checker import CheckReport
 from agentkit.errors import AgentKitError, DefinitionError, JournalError
 from agentkit.events import Event, RunFinished, RunStarted
@@ -261,13 +261,14 @@ class Agent:
         run.ledger.recall(recorded)
         ended = await self._declined(run, request)
         if ended is None:
+            planner = self.planner or PlanAndExecute()
             loop = Loop(
                 run,
-                self.planner or PlanAndExecute(),
+                planner,
                 request,
                 self.reflectors,
                 inputs,
-                subgoals=_Subgoals(self, run, request, recorded),
+                subgoals=Subgoals(planner, run, request, recorded),
                 recorded=recorded,
             )
             ended = await loop.until_done()
@@ -362,33 +363,3 @@ class Agent:
                 return self.toolbox.select(tool_choice), "auto"
             case _:
                 return self.toolbox.select(*tool_choice) if tool_choice else Toolbox(), "auto"
-
-
-class _Subgoals:
-    """Plans and runs a subgoal with the agent's own planner, inside the parent run's budgets."""
-
-    def __init__(self, agent: Agent, run: Run, request: PlanRequest, recorded: tuple[Event, ...]) -> None:
-        self._agent = agent
-        self._run = run
-        self._request = request
-        self._recorded = recorded
-
-    async def __call__(
-        self, goal: str, inputs: Mapping[str, Json], schema: Mapping[str, Json] | None, step: str
-    ) -> Json:
-        schemas = {name: to_schema(widen(type_of_value(value))) for name, value in inputs.items()}
-        request = replace(self._request, task=goal, inputs=schemas, tool_choice="auto")
-        child = self._run.child(step)
-        runner = _Subgoals(self._agent, child, request, self._recorded)
-        loop = Loop(
-            child,
-            self._agent.planner or PlanAndExecute(),
-            request,
-            inputs=inputs,
-            subgoals=runner,
-            recorded=self._recorded,
-        )
-        ended = await loop.until_done()
-        if ended.status != "done":
-            raise AgentKitError(f"the subgoal {goal!r} was not reached: {ended.error}")
-        return ended.output

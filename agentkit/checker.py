@@ -13,7 +13,7 @@ from agentkit.diagnostics import Code, Diagnostic
 from agentkit.errors import PlanRejectedError
 from agentkit.limits import Limits
 from agentkit.messages import Json
-from agentkit.plan import Plan
+from agentkit.plan import Plan, Subgoal, walk
 from agentkit.policy import Policy
 from agentkit.schedule import Schedule, schedule
 from agentkit.toolbox import Toolbox
@@ -140,6 +140,7 @@ def check(
         runtime_checks=walk.findings.runtime_checks,
     )
     found.extend(_over_limits(bounds, certificate, limits))
+    found.extend(_too_deep(plan, limits))
     if not _has_errors(found):
         for validator in validators:
             found.extend(validator(plan, certificate))
@@ -151,6 +152,20 @@ def check(
 
 def _has_errors(found: Iterable[Diagnostic]) -> bool:
     return any(diagnostic.severity == "error" for diagnostic in found)
+
+
+def _too_deep(plan: Plan, limits: Limits) -> Iterable[Diagnostic]:
+    """Subgoals where the limits allow none any more."""
+    for step in walk(plan.steps):
+        if isinstance(step, Subgoal) and limits.depth <= 0:
+            yield Diagnostic(
+                Code.TOO_DEEP,
+                (step.id,),
+                "no subgoals are allowed here: the limit of depth is reached.",
+                expected="steps that need no further planning",
+                suggestion="Write the steps of this subgoal into the plan.",
+                line=step.line,
+            )
 
 
 def _over_limits(bounds: Bounds, certificate: Certificate, limits: Limits) -> Iterable[Diagnostic]:

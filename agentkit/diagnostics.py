@@ -72,6 +72,7 @@ class Code(Enum):
     TOO_MANY_STEPS = "AK606", "The plan may run more steps than the limits allow.", "Lower a loop's bound."
     NO_APPROVER = "AK607", "A call needs approval and nobody can be asked.", "Run with an approver, or change policy."
     DENIED = "AK608", "A person has denied this very call in this run.", "Reach the goal without this call."
+    TOO_DEEP = "AK609", "A subgoal below the deepest level that the limits allow.", "Plan its steps here."
     # 7xx: the goal
     CONSTRAINT = "AK701", "A constraint of the goal cannot hold under this plan.", "Change the plan to satisfy it."
     VALIDATOR = "AK702", "A domain validator refuses the plan.", "See the validator's message."

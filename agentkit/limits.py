@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 from agentkit.errors import AgentKitError
@@ -29,6 +30,7 @@ class Limits:
         seconds: Wall-clock seconds of the run.
         parallelism: Tool calls under way at once.
         loop_iterations: The bound of a `repeat` that names none, and the largest that one may name.
+        depth: Levels of subgoals below a plan: 0 allows none, 1 allows subgoals that have none of their own.
     """
 
     replans: int = 2
@@ -44,6 +46,26 @@ class Limits:
     seconds: float | None = None
     parallelism: int = 1_000
     loop_iterations: int = 100
+    depth: int = 3
+
+    def share(self, part: float) -> Limits:
+        """These limits with `part` (0 to 1) of everything that is used up; whole numbers are rounded up."""
+
+        def count(allowed: int | None) -> int | None:
+            return None if allowed is None else math.ceil(allowed * part)
+
+        def amount(allowed: float | None) -> float | None:
+            return None if allowed is None else allowed * part
+
+        return replace(
+            self,
+            steps=count(self.steps),
+            tool_calls=count(self.tool_calls),
+            model_calls=count(self.model_calls),
+            tokens=count(self.tokens),
+            cost=amount(self.cost),
+            seconds=amount(self.seconds),
+        )
 
 
 class LimitReached(AgentKitError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
 from agentkit.checker import Validator
 from agentkit.diagnostics import Diagnostic
@@ -153,6 +153,29 @@ class Reflector(Protocol):
 
     async def judge(self, request: PlanRequest, plan: Plan, outcome: Outcome, run: Run) -> Verdict:
         """Whether the goal is reached."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Delegation:
+    """Who plans a subgoal, and what it may use."""
+
+    planner: Planner
+    limits: Limits
+
+
+@runtime_checkable
+class Delegates(Protocol):
+    """A planner that does not plan every subgoal itself, or gives it limits of its own."""
+
+    def delegate(self, goal: str, depth: int, left: Limits) -> Delegation:
+        """Who plans the subgoal `goal`.
+
+        Args:
+            goal: The subgoal.
+            depth: How deep it is: 1 for a subgoal of the task, 2 for one of such a subgoal.
+            left: What the run that it is in may still use.
+        """
         ...
 
 

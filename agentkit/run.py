@@ -52,6 +52,7 @@ class Run:
         clock: Time.
         dry_run: Writes are shown and not executed.
         within: The subgoal step that this is the run of, empty for the run itself. Names of steps begin with it.
+        depth: How many subgoals this run is inside of.
         memo: What planners have worked out from the attempts of this run and would only work out again. Losing it
             costs time and nothing else.
     """
@@ -59,6 +60,7 @@ class Run:
     __slots__ = (
         "clock",
         "deadline",
+        "depth",
         "deps",
         "dry_run",
         "events",
@@ -100,25 +102,40 @@ class Run:
         self.user = user
         self.dry_run = dry_run
         self.within = ""
+        self.depth = 0
         self.memo: dict[object, Any] = {}
         self.events = EventLog(*((journal.append,) if journal else ()), *listeners)
         self.ledger = Ledger(self.events)
         self.started = self.clock.time()
         self.deadline = None if self.limits.seconds is None else self.started + self.limits.seconds
-        self.model = (
-            None
-            if model is None
-            else ModelCaller(
-                model, events=self.events, meter=self.meter, limits=self.limits, clock=self.clock, user=user
-            )
-        )
+        self.model = None if model is None else self.calling(model)
 
-    def child(self, step: str) -> Run:
-        """The run of a subgoal: the same budgets, events, model and person; `step` names it, with its own prefix."""
+    def child(self, step: str, limits: Limits | None = None) -> Run:
+        """The run of a subgoal: the same events, model, person and budgets.
+
+        Args:
+            step: The subgoal's step; names of the child's own steps begin with it.
+            limits: What the subgoal may use of the budgets; all of them if not given.
+        """
         child = copy(self)
         child.within = f"{step}/"
+        child.depth = self.depth + 1
         child.memo = {}
+        if limits is not None:
+            child.limits = limits
+            child.meter = Meter(limits, parent=self.meter)
+            child.started = self.clock.time()
+            if limits.seconds is not None:
+                end = child.started + limits.seconds
+                child.deadline = end if self.deadline is None else min(end, self.deadline)
+            child.model = None if self.model is None else child.calling(self.model.model)
         return child
+
+    def calling(self, model: Model) -> ModelCaller:
+        """A model, to be called within the budgets of this run and with its events; the run's own or another."""
+        return ModelCaller(
+            model, events=self.events, meter=self.meter, limits=self.limits, clock=self.clock, user=self.user
+        )
 
     def remaining(self) -> float | None:
         """Seconds until the deadline, None without one."""

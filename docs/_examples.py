@@ -378,6 +378,14 @@ answer(mail)
             ),
         ),
     ),
+    Code.TOO_DEEP: Example(
+        """\
+choice = subgoal("Choose the product that fits a cat best.")
+answer(choice)
+""",
+        under="`Limits(depth=0)`, as it is for a subgoal on the deepest level",
+        limits=Limits(depth=0),
+    ),
     Code.CONSTRAINT: Example(
         """\
 order = reorder(name="hat", units=50)

@@ -129,7 +129,8 @@ def _asked(model: FunctionModel) -> list[str]:
 
 def _plans(result: RunResult) -> list[object]:
     """Every plan of a run that went on, counted once."""
-    found = {(event.within, event.number): event for event in result.events if isinstance(event, PlanProposed)}
+    events = (*result.earlier, *result.events)
+    found = {(event.within, event.number): event for event in events if isinstance(event, PlanProposed)}
     return [(key, event.plan, event.source, event.notes) for key, event in found.items()]
 
 

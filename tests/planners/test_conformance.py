@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from agentkit.messages import ModelProfile, ModelResponse, ToolCall
 from agentkit.planners.candidates import Candidates
+from agentkit.planners.hierarchical import Hierarchical
 from agentkit.planners.judge import ModelJudge
 from agentkit.planners.plan_execute import PlanAndExecute
 from agentkit.planners.react import ReAct
@@ -64,3 +65,16 @@ class TestCandidatesWithAJudge(PlannerConformance):
 
     def make(self) -> Planner:
         return Candidates(2, judge=ModelJudge(), by="certificate")
+
+
+class TestHierarchical(PlannerConformance):
+    """A plan whose subgoal is done in thoughts and actions."""
+
+    replies = (
+        'name = subgoal("the best product\'s name", schema={"type": "string"})\nanswer(price_of(name=name))',
+        "Thought: I look.\nAction: top = top_products(count=1)",
+        "Thought: There.\nAction: answer(top[0].name)",
+    )
+
+    def make(self) -> Planner:
+        return Hierarchical(below=ReAct())
