@@ -6,7 +6,7 @@ import inspect
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Annotated, Any, Final, NotRequired
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
@@ -142,6 +142,25 @@ class FunctionShape:
         schema: dict[str, Json] = self._result.json_schema(schema_generator=_Written, mode="serialization")
         return without_titles(schema)  # type: ignore[no-any-return]
 
+    def identity(self) -> list[Json]:
+        """JSON that differs wherever the schemas differ, without building this function's own.
+
+        Many tools share few type hints: the schema of each hint is made once.
+        """
+        signature, hints = self._signature, self._hints
+        try:
+            said: list[Json] = [_schema_of_hint(hints["return"], repr(hints["return"]), "serialization")]
+            for parameter in signature.parameters:
+                name, hint, default = parameter.name, hints[parameter.name], parameter.default
+                optional = default is not inspect.Parameter.empty
+                schema = _schema_of_hint(hint, repr(hint), "validation")
+                about = [name, signature.description_of(name, hints), optional, _default(default) if optional else {}]
+                said.append([*about, schema])
+        except _NO_SCHEMA:
+            # A hint that cannot be told from others, or has a schema only where the function was defined.
+            return [self.input_schema, self.output_schema]
+        return said
+
     @cached_property
     def _is_symmetric(self) -> bool:
         """Whether what the result type writes is what it reads: so without aliases and computed fields."""
@@ -204,6 +223,17 @@ class FunctionShape:
         data = self._write_result(value, mode="json", by_alias=True, warnings="error")
         result_text(data)
         return data
+
+
+@lru_cache(maxsize=4096)
+def _schema_of_hint(hint: Any, text: str, mode: JsonSchemaMode) -> str:
+    """The JSON Schema of a type hint, as text.
+
+    Hints of different schemas may be equal, as ``int | str`` and ``str | int``: `text`, the hint's own, tells which.
+    """
+    generator = _Written if mode == "serialization" else GenerateJsonSchema
+    schema = TypeAdapter(hint).json_schema(schema_generator=generator, mode=mode)
+    return json.dumps(without_titles(schema), sort_keys=True)
 
 
 def _described(hint: Any, description: str) -> Any:

@@ -60,6 +60,10 @@ class SchemaShape:
                 where = f"argument {path_text(path)!r}" if path else "the arguments"
                 yield f"{where}: {_short(error.message)}"
 
+    def identity(self) -> list[Json]:
+        """JSON that differs wherever the schemas differ."""
+        return [self.input_schema, self.output_schema]
+
     def dump(self, result: Any) -> Json:
         """The result as plain JSON, if the output schema accepts it."""
         try:

@@ -176,7 +176,7 @@ class Tool:
     @cached_property
     def fingerprint(self) -> str:
         """A short hash of name, version, effect and schemas: it changes when a stored plan may no longer fit."""
-        parts = [self.name, self.version, self.effect, self.resources, self.input_schema, self.output_schema]
+        parts = [self.name, self.version, self.effect, self.resources, *self._shape.identity()]
         text = json.dumps(parts, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:_FINGERPRINT_LENGTH]
 

@@ -13,7 +13,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import FrozenInstanceError
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import pytest
 from pydantic import Field
@@ -30,6 +30,12 @@ HERE = "tests.test_toolbox"
 class Sale(TypedDict):
     name: str
     units: int
+
+
+def row_of(kind: Any) -> Any:
+    """A class that is called Row, with a field of a type."""
+    make: Any = TypedDict
+    return make("Row", {"a": kind})
 
 
 def made(name: str, **settings: Any) -> Tool:
@@ -264,6 +270,74 @@ class TestFingerprint:
     @pytest.mark.parametrize("change", [{"name": "top"}, {"version": "2"}, {"effect": "write"}, {"resources": "db"}])
     def test_changes_with_what_a_stored_plan_relies_on(self, change: Any) -> None:
         assert fetch_top_products.replace(**change).fingerprint != fetch_top_products.fingerprint
+
+    @pytest.mark.parametrize(
+        ("before", "after"),
+        [
+            (int | str, str | int),
+            (list[int | str], list[str | int]),
+            (Annotated[int, Field(ge=1)], Annotated[int, Field(ge=2)]),
+            (Annotated[int, Field(examples=[1])], Annotated[int, Field(examples=[2])]),
+            (Literal["a", "b"], Literal["b", "a"]),
+            (int, float),
+            (row_of(int), row_of(str)),
+        ],
+        ids=repr,
+    )
+    @pytest.mark.parametrize("place", ["argument", "return"])
+    def test_changes_with_a_schema_whatever_was_seen_before(self, before: Any, after: Any, place: str) -> None:
+        """Also where typing takes two hints for equal, or two classes have one name."""
+
+        def fingerprint(hint: Any) -> str:
+            def look(value: Any, label: Any) -> None:
+                """Look.
+
+                Args:
+                    value: What to look at.
+                    label: A text.
+                """
+
+            given, returned = (hint, int) if place == "argument" else (int, hint)
+            look.__annotations__ = {"value": given, "label": str, "return": returned}
+            return tool(look, effect="read").fingerprint
+
+        assert fingerprint(before) == fingerprint(before) != fingerprint(after)
+
+    def test_changes_with_a_default_a_description_and_what_is_required(self) -> None:
+        def one(value: int) -> int:
+            """Look.
+
+            Args:
+                value: What to look at.
+            """
+            return value
+
+        def other(value: int) -> int:
+            """Look.
+
+            Args:
+                value: What to look for.
+            """
+            return value
+
+        def optional(value: int = 1) -> int:
+            """Look.
+
+            Args:
+                value: What to look at.
+            """
+            return value
+
+        def another_default(value: int = 2) -> int:
+            """Look.
+
+            Args:
+                value: What to look at.
+            """
+            return value
+
+        functions = (one, other, optional, another_default)
+        assert len({tool(function, name="look").fingerprint for function in functions}) == len(functions)
 
     def test_does_not_change_with_how_a_call_is_made(self) -> None:
         changed = fetch_top_products.replace(retries=5, approval="ask", timeout=3, tags="slow")
