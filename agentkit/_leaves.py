@@ -265,7 +265,7 @@ class Leaves:
     async def _attempts(
         self, tool: Tool, step: Call, args: dict[str, Json], bound: dict[str, Any], name: str, key: str
     ) -> Json:
-        self._start(name, tool.name, effect=tool.effect, args=args, key=key)
+        self._start(name, tool.name, effect=tool.effect, args=args, key=key, cost=tool.cost)
         if key and self._run.journal is not None:
             await self._run.journal.flush()
         retries = tool.retries if step.retry is None else step.retry
@@ -326,8 +326,10 @@ class Leaves:
 
     # shared
 
-    def _start(self, name: str, action: str, *, args: Json, effect: str = "read", key: str = "") -> None:
-        self._run.events.emit(StepStarted(self._run.clock.time(), name, self._number, action, effect, args, key))
+    def _start(
+        self, name: str, action: str, *, args: Json, effect: str = "read", key: str = "", cost: float = 0.0
+    ) -> None:
+        self._run.events.emit(StepStarted(self._run.clock.time(), name, self._number, action, effect, args, key, cost))
 
     async def _within(self, work: Coroutine[Any, Any, Json], timeout: float | None = None) -> Json:
         """The result of `work`, within its own timeout and the run's deadline."""

@@ -9,17 +9,17 @@ from typing import TypeVar
 from agentkit._recorded import recorded_plan, unsaid
 from agentkit.checker import CheckedPlan, CheckReport, Validator, check
 from agentkit.errors import ModelError
-from agentkit.events import Event, Executed, PlanChecked, PlanProposed, Reflected, RunStatus
+from agentkit.events import Event, Executed, PlanChecked, PlanProposed, Reflected, RunStatus, StepStarted
 from agentkit.executor import execute
-from agentkit.journal import history
 from agentkit.ledger import CallDenied, CallDone
 from agentkit.limits import LimitReached
 from agentkit.messages import Json
-from agentkit.plan import Plan
+from agentkit.plan import Call, Plan, walk
 from agentkit.planning import Attempt, Planner, PlanningEnded, PlanRequest, Proposal, Reflector, Verdict
 from agentkit.protocols import SubgoalRunner
 from agentkit.reflection import reflect
 from agentkit.results import Outcome
+from agentkit.resuming import history
 from agentkit.run import NOTHING_YET, Run
 from agentkit.spelling import write_json, write_python
 from agentkit.types import Type, type_of_value
@@ -180,9 +180,15 @@ class Loop:
                 tuple(diagnostic.code.value for diagnostic in report.diagnostics),
                 report.checked.certificate.to_json() if report.checked else {},
                 self.run.within,
+                self.fingerprints(proposal.plan) if report.checked else {},
             )
         )
         return report
+
+    def fingerprints(self, plan: Plan) -> dict[str, str]:
+        """Those of the tools that a plan calls, so that a resumed run can tell whether they are the same."""
+        tools = self.request.toolbox
+        return {step.tool: tools[step.tool].fingerprint for step in walk(plan.steps) if isinstance(step, Call)}
 
     def validators(self, proposal: Proposal) -> tuple[Validator, ...]:
         """What a plan must pass besides the checker's own rules."""
@@ -226,10 +232,24 @@ class Loop:
     def refused(self, proposal: Proposal, report: CheckReport) -> Ended | None:
         """A plan that the checker refused: go on with a repair, if the budget allows."""
         self.keep(proposal, report)
+        if self.was_running():
+            return self.stop(
+                "failed",
+                "the plan that was under way when the run was interrupted does not pass the check any more, and "
+                f"another one might repeat what it did; resume with what it needs; {self.last_problem()}",
+            )
         self.repairs += 1
         if self.repairs <= self.request.limits.repairs:
             return None
         return self.stop("failed", f"no valid plan after {self.repairs} tries; {self.last_problem()}")
+
+    def was_running(self) -> bool:
+        """Whether the present plan had begun to run before the run was interrupted."""
+        prefix, number = self.run.within, self.number
+        return any(
+            isinstance(event, StepStarted) and event.plan == number and _in_run(event.step, prefix)
+            for event in self.recorded
+        )
 
     def last_problem(self) -> str:
         """What was wrong with the last attempt."""
@@ -261,3 +281,8 @@ class Loop:
         done = [name for attempt in self.attempts if attempt.outcome for name in attempt.outcome.finished]
         so_far = f"; done so far: {', '.join(done[:20])}" if done else ""
         return Ended(status, None, f"{reason}{so_far}", self.accepted)
+
+
+def _in_run(step: str, within: str) -> bool:
+    """Whether a step instance is of the run with this prefix itself, and not of one of its subgoals."""
+    return step.startswith(within) and "/" not in step[len(within) :]

@@ -11,6 +11,7 @@ from agentkit.errors import AgentKitError
 from agentkit.events import Event
 from agentkit.messages import Json
 from agentkit.planning import Delegates, Planner, PlanRequest
+from agentkit.results import IN_DOUBT
 from agentkit.run import Run
 from agentkit.types import to_schema, type_of_value, widen
 
@@ -55,6 +56,9 @@ class Subgoals:
         below = Subgoals(boss, child, request, self._recorded)
         loop = Loop(child, planner, request, inputs=inputs, subgoals=below, recorded=self._recorded)
         ended = await loop.until_done()
+        last = loop.attempts[-1].outcome if loop.attempts else None
+        if last is not None and last.in_doubt:
+            raise AgentKitError(f"{IN_DOUBT}the subgoal {goal!r} stands still: {ended.error}")
         if ended.status != "done":
             raise AgentKitError(f"the subgoal {goal!r} was not reached: {ended.error}")
         return ended.output

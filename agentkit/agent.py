@@ -11,11 +11,11 @@ from typing import Any, ClassVar, Self
 from agentkit._loop import Ended, Loop
 from agentkit._subgoals import Subgoals
 from agentkit.checker import CheckReport
-from agentkit.errors import AgentKitError, DefinitionError, JournalError
-from agentkit.events import Event, RunFinished, RunStarted
-from agentkit.journal import JournalStore, settle, used
+from agentkit.errors import AgentKitError, DefinitionError
+from agentkit.events import Event, RunFinished, RunResumed, RunStarted
+from agentkit.journal import JournalStore
 from agentkit.limits import Limits, Meter
-from agentkit.messages import Json, Message, Usage
+from agentkit.messages import Json, Message
 from agentkit.models.ids import resolve_model
 from agentkit.plan import JsonSchema
 from agentkit.planners.plan_execute import PlanAndExecute
@@ -23,6 +23,7 @@ from agentkit.planning import Example, IntentClassifier, Planner, PlanRequest, R
 from agentkit.policy import Policy
 from agentkit.protocols import Clock, Human, Model
 from agentkit.results import RunResult
+from agentkit.resuming import beginning, check_tools, elapsed, in_scope, settle, used
 from agentkit.run import Run, new_run_id
 from agentkit.streaming import RunStream
 from agentkit.toolbox import Tool, Toolbox, tools_of
@@ -159,7 +160,7 @@ class Agent:
         chosen = tool_choice if isinstance(tool_choice, str) else list(tool_choice)
         now, given = run.clock.time(), dict(inputs or {})
         before = tuple(message_to_json(message) for message in message_history)
-        run.events.emit(RunStarted(now, run_id, self.name, task, given, self.toolbox.fingerprint, user, chosen, before))
+        run.events.emit(RunStarted(now, run_id, self.name, task, given, user, chosen, before, dry_run))
         return await self._drive(run, request, inputs or {}, ())
 
     def with_model(self, model: str | Model) -> Self:
@@ -218,6 +219,8 @@ class Agent:
         listeners: Sequence[Listener] = (),
         limits: Limits | None = None,
         decisions: Mapping[str, Json] | None = None,
+        accept_changes: bool = False,
+        clock: Clock | None = None,
     ) -> RunResult:
         """Go on with a run that was interrupted.
 
@@ -230,26 +233,25 @@ class Agent:
             deps: Whatever the tools need.
             human: Who approves and answers.
             listeners: Called with every event as it happens.
-            limits: What the run may use, what it used before included.
+            limits: What the run may use, what it used before included, its time too.
             decisions: For steps in doubt: the value that the step has had, or `RETRY` to run it again.
+            accept_changes: Go on although tools that its plans call have changed since.
+            clock: Time, for tests.
 
         Raises:
-            JournalError: No such run, it is already done, or another process is running it.
+            JournalError: No such run, it is already done, another process is running it, or its tools have changed.
         """
         recorded = journal.events(run_id)
-        started = recorded[0]
-        if not isinstance(started, RunStarted):
-            raise JournalError(f"the run {run_id!r} has no beginning in the journal")
-        ends = [event.status for event in recorded if isinstance(event, RunFinished)]
-        if ends and ends[-1] in ("done", "declined"):
-            raise JournalError(f"the run {run_id!r} is {ends[-1]}; there is nothing to resume")
+        started = beginning(run_id, recorded)
+        if not accept_changes:
+            check_tools(run_id, recorded, self.toolbox)
         recorded = settle(recorded, decisions or {})
-        spent = used(recorded)
         run = self._new_run(
-            run_id, deps, limits, human, journal, tuple(listeners), False, None, spent, user=started.user
+            run_id, deps, limits, human, journal, tuple(listeners), started.dry_run, clock, recorded, user=started.user
         )
         before = tuple(message_from_json(row) for row in started.history)
         request = self._request(started.task, run, started.inputs, {}, before, started.tool_choice)
+        run.events.emit(RunResumed(run.clock.time()))
         return await self._drive(run, request, started.inputs, recorded)
 
     # the one path that every way of running takes
@@ -259,7 +261,7 @@ class Agent:
     ) -> RunResult:
         """Run the loop to its end and record how it ended."""
         run.ledger.recall(recorded)
-        ended = await self._declined(run, request)
+        ended = None if in_scope(recorded) else await self._declined(run, request)
         if ended is None:
             planner = self.planner or PlanAndExecute()
             loop = Loop(
@@ -305,7 +307,7 @@ class Agent:
         listeners: tuple[Listener, ...],
         dry_run: bool,
         clock: Clock | None,
-        usage: Usage | None = None,
+        recorded: Sequence[Event] = (),
         *,
         user: str = "",
     ) -> Run:
@@ -320,8 +322,9 @@ class Agent:
             clock=clock,
             dry_run=dry_run,
             listeners=listeners,
-            meter=Meter(limits, usage=usage),
+            meter=Meter(limits, usage=used(recorded)),
             user=user,
+            elapsed=elapsed(recorded),
         )
 
     def _request(

@@ -30,17 +30,24 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class RunStarted(Event):
-    """A run began. `history` is the conversation that it was given, as JSON."""
+    """A run began. `history` is the conversation that it was given, as JSON; a `dry_run` stays one on resume."""
 
     kind: ClassVar[str] = "run_started"
     run_id: str
     agent: str
     task: str
     inputs: Mapping[str, Json] = field(default_factory=dict)
-    toolbox: str = ""
     user: str = ""
     tool_choice: Json = "auto"
     history: tuple[Mapping[str, Json], ...] = ()
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RunResumed(Event):
+    """An interrupted run goes on; what is done is gone through again in the events that follow, and not run again."""
+
+    kind: ClassVar[str] = "run_resumed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +71,10 @@ class PlanProposed(Event):
 
 @dataclass(frozen=True, slots=True)
 class PlanChecked(Event):
-    """The checker judged plan `number`. Diagnostics are as text; `accepted` plans may run."""
+    """The checker judged plan `number`. Diagnostics are as text; `accepted` plans may run.
+
+    `tools` are the fingerprints of the tools that an accepted plan calls, by name.
+    """
 
     kind: ClassVar[str] = "plan_checked"
     number: int
@@ -73,11 +83,15 @@ class PlanChecked(Event):
     codes: tuple[str, ...] = ()
     certificate: Mapping[str, Json] = field(default_factory=dict)
     within: str = ""
+    tools: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class StepStarted(Event):
-    """A step began. `step` is its instance: its id, with iteration indexes such as ``price[3]``."""
+    """A step began. `step` is its instance: its id, with iteration indexes such as ``price[3]``.
+
+    `cost` is what each attempt of a tool call costs in US dollars.
+    """
 
     kind: ClassVar[str] = "step_started"
     step: str
@@ -86,6 +100,7 @@ class StepStarted(Event):
     effect: str = "pure"
     args: Json = None
     idempotency_key: str = ""
+    cost: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

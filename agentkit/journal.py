@@ -12,27 +12,13 @@ import os
 import socket
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from agentkit.errors import JournalError
-from agentkit.events import (
-    ApprovalGiven,
-    Event,
-    Executed,
-    ModelCalled,
-    Reflected,
-    RunFinished,
-    RunStarted,
-    StepFinished,
-    StepStarted,
-    from_json,
-    to_json,
-)
-from agentkit.messages import Json, Usage
-from agentkit.run import History
+from agentkit.events import Event, RunFinished, RunStarted, from_json, to_json
 
 VERSION = 1
 """The schema's version, kept in SQLite's ``user_version``."""
@@ -320,76 +306,3 @@ def _alive(owner: str, *, myself: bool = False) -> bool:
     except PermissionError:
         return True
     return True
-
-
-def history(events: Iterable[Event], number: int) -> History:
-    """What the journal says of the steps of plan `number`.
-
-    Steps that were cancelled, by a crash, a deadline or the user, count as not finished: they run again, except writes
-    that had started, which are in doubt. Skipped steps are decided anew.
-    """
-    finished: dict[str, StepFinished] = {}
-    started: dict[str, StepStarted] = {}
-    approved: dict[str, bool] = {}
-    for event in events:
-        if getattr(event, "plan", None) != number:
-            continue
-        if isinstance(event, StepStarted) and event.effect == "write":
-            started[event.step] = event
-            finished.pop(event.step, None)
-        elif isinstance(event, StepFinished) and event.status not in ("cancelled", "skipped"):
-            finished[event.step] = event
-            started.pop(event.step, None)
-        elif isinstance(event, ApprovalGiven):
-            approved[event.step] = event.granted
-    return History(finished, started, approved)
-
-
-RETRY = object()
-"""A decision about a step in doubt: run it again."""
-
-
-def settle(events: tuple[Event, ...], decisions: Mapping[str, Json]) -> tuple[Event, ...]:
-    """The events with a person's decisions about steps of the last plan put in their place.
-
-    Args:
-        events: The events of an interrupted run.
-        decisions: By step instance, the value that the step has had, or `RETRY`.
-
-    Raises:
-        JournalError: A decision names a step that the last plan did not start.
-    """
-    if not decisions:
-        return events
-    number = max((event.plan for event in events if isinstance(event, StepStarted)), default=0)
-    begun = {event.step: event for event in events if isinstance(event, StepStarted) and event.plan == number}
-    unknown = [name for name in decisions if name not in begun]
-    if unknown:
-        raise JournalError(
-            f"no step {unknown[0]!r} was started by plan {number}; it started: {', '.join(begun) or 'none'}"
-        )
-
-    def keep(event: Event) -> bool:
-        if isinstance(event, StepStarted) and decisions.get(event.step, RETRY) is not RETRY:
-            return True
-        if isinstance(event, StepStarted | StepFinished):
-            return event.plan != number or event.step not in decisions
-        return not isinstance(event, Executed | Reflected) or event.number != number
-
-    settled = [
-        StepFinished(begun[name].at, name, number, "done", value)
-        for name, value in decisions.items()
-        if value is not RETRY
-    ]
-    return (*(event for event in events if keep(event)), *settled)
-
-
-def used(events: Iterable[Event]) -> Usage:
-    """What an interrupted run has used so far."""
-    total = Usage()
-    for event in events:
-        if isinstance(event, ModelCalled):
-            total = total + event.usage
-        elif isinstance(event, StepStarted) and event.effect in ("pure", "read", "write"):
-            total = total + Usage(tool_calls=1)
-    return total

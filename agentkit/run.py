@@ -51,6 +51,8 @@ class Run:
         user: For whom the run works; empty for nobody in particular. Budgets, rate limits and caches go by it.
         clock: Time.
         dry_run: Writes are shown and not executed.
+        started: Unix seconds at which it began; for a resumed run as if it had never been interrupted.
+        deadline: Unix seconds at which its time is over, None without a limit.
         within: The subgoal step that this is the run of, empty for the run itself. Names of steps begin with it.
         depth: How many subgoals this run is inside of.
         memo: What planners have worked out from the attempts of this run and would only work out again. Losing it
@@ -91,6 +93,7 @@ class Run:
         listeners: tuple[Callable[[Event], None], ...] = (),
         meter: Meter | None = None,
         user: str = "",
+        elapsed: float = 0.0,
     ) -> None:
         self.id = id or new_run_id()
         self.limits = limits or Limits()
@@ -106,7 +109,7 @@ class Run:
         self.memo: dict[object, Any] = {}
         self.events = EventLog(*((journal.append,) if journal else ()), *listeners)
         self.ledger = Ledger(self.events)
-        self.started = self.clock.time()
+        self.started = self.clock.time() - elapsed
         self.deadline = None if self.limits.seconds is None else self.started + self.limits.seconds
         self.model = None if model is None else self.calling(model)
 

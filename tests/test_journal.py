@@ -10,7 +10,6 @@ import pytest
 
 from agentkit.errors import JournalError
 from agentkit.events import (
-    ApprovalGiven,
     Event,
     ModelCalled,
     RunFinished,
@@ -20,7 +19,7 @@ from agentkit.events import (
     from_json,
     to_json,
 )
-from agentkit.journal import RETRY, JournalStore, history, settle, used
+from agentkit.journal import JournalStore
 from agentkit.messages import Usage
 
 
@@ -129,47 +128,3 @@ def test_every_event_survives_json() -> None:
 def test_an_unknown_event_is_from_another_version() -> None:
     with pytest.raises(JournalError, match="unknown event kind 'dance'"):
         from_json({"kind": "dance", "at": 1.0})
-
-
-def test_a_write_without_result_is_in_doubt() -> None:
-    past = history([started("a"), started("b"), finished("b")], 1)
-    assert list(past.started) == ["a"]
-    assert list(past.finished) == ["b"]
-
-
-def test_a_cancelled_write_is_in_doubt_and_a_cancelled_read_runs_again() -> None:
-    events = [started("w"), finished("w", "cancelled"), started("r", "read"), finished("r", "cancelled")]
-    past = history(events, 1)
-    assert list(past.started) == ["w"]
-    assert not past.finished
-
-
-def test_skipped_steps_are_decided_anew() -> None:
-    assert not history([finished("a", "skipped")], 1).finished
-
-
-def test_only_the_plan_asked_for_counts() -> None:
-    past = history([finished("a"), finished("b", plan=2), ApprovalGiven(1.0, "w", 2, True)], 2)
-    assert list(past.finished) == ["b"]
-    assert past.approved == {"w": True}
-
-
-def test_a_decision_gives_a_step_in_doubt_its_value() -> None:
-    events = settle((started("a"), finished("a", "failed")), {"a": {"sent": True}})
-    assert history(events, 1).finished["a"].value == {"sent": True}
-
-
-def test_a_decision_to_retry_forgets_that_the_step_started() -> None:
-    past = history(settle((started("a"),), {"a": RETRY}), 1)
-    assert not past.started
-    assert not past.finished
-
-
-def test_a_decision_about_an_unknown_step_is_refused() -> None:
-    with pytest.raises(JournalError, match="no step 'b' was started by plan 1; it started: a"):
-        settle((started("a"),), {"b": 1})
-
-
-def test_what_was_used_before_counts() -> None:
-    events = [ModelCalled(1.0, "plan", "m", usage=Usage(10, 0, 5, 1)), started("a"), started("b", "read")]
-    assert used(events) == Usage(10, 0, 5, 1, 2)

@@ -20,9 +20,10 @@ from agentkit.cli.people import TerminalHuman
 from agentkit.cli.show import EventPrinter
 from agentkit.errors import AgentKitError
 from agentkit.events import to_json
-from agentkit.journal import RETRY, JournalStore
+from agentkit.journal import JournalStore
 from agentkit.messages import Json
 from agentkit.protocols import ApprovalRequest, Decision
+from agentkit.resuming import RETRY
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -100,6 +101,9 @@ def resume(
     done: Annotated[
         list[str] | None, typer.Option("--done", help="A step in doubt: it happened; STEP or STEP=JSON value.")
     ] = None,
+    accept_changes: Annotated[
+        bool, typer.Option("--accept-changes", help="Go on although tools that the run's plans call have changed.")
+    ] = False,
 ) -> None:
     """Go on with a run that was interrupted; finished steps are not run again."""
     console = Console()
@@ -107,7 +111,14 @@ def resume(
     human = TerminalHuman(console) if sys.stdin.isatty() else None
     decisions: dict[str, Any] = dict.fromkeys(retry or [], RETRY)
     decisions.update(_value(text) for text in done or [])
-    work = load_agent(agent).resume(run_id, store, human=human, listeners=[EventPrinter(console)], decisions=decisions)
+    work = load_agent(agent).resume(
+        run_id,
+        store,
+        human=human,
+        listeners=[EventPrinter(console)],
+        decisions=decisions,
+        accept_changes=accept_changes,
+    )
     result = asyncio.run(work)
     store.close()
     if result.status not in ("done", "declined"):
