@@ -91,21 +91,26 @@ def no_cycles(tree: Tree) -> Iterator[str]:
 
 def imports_point_downward(tree: Tree) -> Iterator[str]:
     """A module imports only from its own floor and from those below."""
+    known: dict[str, int] = {}
     for module in tree.values():
         for target, found in own_imports(module, tree):
-            if _floor(target, tree) > _floor(module.name, tree):
+            if _floor(target, tree, known) > _floor(module.name, tree, known):
                 yield f"{module.name}:{found.line} imports {target}, which is on a higher floor"
 
 
-def _floor(name: str, tree: Tree, seen: frozenset[str] = frozenset()) -> int:
+def _floor(name: str, tree: Tree, known: dict[str, int]) -> int:
     """The floor of a module; a private one of the core stands as high as the highest that it imports."""
-    noun = _noun(name)
-    if noun.startswith("_") and noun != "__main__":
-        targets = {target for target, _ in own_imports(tree[name], tree)} - seen
-        return max((_floor(target, tree, seen | {name}) for target in targets), default=0)
-    level = next((level for level, floor in enumerate(FLOORS) if noun in floor), None)
-    assert level is not None, f"{name} is on no floor: add {noun!r} to FLOORS in tests/test_architecture.py"
-    return level
+    if name not in known:
+        noun = _noun(name)
+        if noun.startswith("_") and noun != "__main__":
+            known[name] = 0  # while it is looked for: cycles are another rule's business
+            targets = {target for target, _ in own_imports(tree[name], tree)}
+            known[name] = max((_floor(target, tree, known) for target in targets), default=0)
+        else:
+            level = next((level for level, floor in enumerate(FLOORS) if noun in floor), None)
+            assert level is not None, f"{name} is on no floor: add {noun!r} to FLOORS in tests/test_architecture.py"
+            known[name] = level
+    return known[name]
 
 
 def _noun(name: str) -> str:
