@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from agentkit._recorded import recorded_plan, unsaid
 from agentkit.checker import CheckedPlan, CheckReport, Validator, check
@@ -26,6 +26,9 @@ from agentkit.types import Type, type_of_value
 from agentkit.validators import calls_a_tool, denied_calls, has_calls
 
 Recorded = TypeVar("Recorded", PlanProposed, Reflected)
+
+
+Prepare: TypeAlias = Callable[[PlanRequest, Run], Awaitable[PlanRequest]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,7 @@ class Loop:
         inputs: Values of the request's inputs.
         subgoals: Plans and runs `subgoal` steps.
         recorded: Events of an interrupted run, to be gone through again without repeating anything.
+        prepare: Fits the conversation into the model's context before each plan.
     """
 
     run: Run
@@ -60,6 +64,7 @@ class Loop:
     inputs: Mapping[str, Json] = field(default_factory=dict)
     subgoals: SubgoalRunner | None = None
     recorded: tuple[Event, ...] = ()
+    prepare: Prepare | None = None
     attempts: list[Attempt] = field(default_factory=list)
     given: dict[str, Json] = field(default_factory=dict)
     given_types: dict[str, Type] = field(default_factory=dict)
@@ -137,7 +142,8 @@ class Loop:
         if recorded is not None:
             proposal = Proposal(recorded_plan(recorded), recorded.source, recorded.final, recorded.notes)
         else:
-            planned = await self.planner.propose(self.request, self.run)
+            request = self.request if self.prepare is None else await self.prepare(self.request, self.run)
+            planned = await self.planner.propose(request, self.run)
             if planned is None:
                 return None
             proposal = planned

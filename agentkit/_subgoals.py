@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 
-from agentkit._loop import Loop
+from agentkit._loop import Loop, Prepare
 from agentkit.errors import AgentKitError
 from agentkit.events import Event
 from agentkit.messages import Json
@@ -25,13 +25,22 @@ class Subgoals:
         run: The run.
         request: What the run was asked.
         recorded: Events of an interrupted run.
+        prepare: Fits the conversation into the model's context before each plan.
     """
 
-    def __init__(self, planner: Planner, run: Run, request: PlanRequest, recorded: tuple[Event, ...]) -> None:
+    def __init__(
+        self,
+        planner: Planner,
+        run: Run,
+        request: PlanRequest,
+        recorded: tuple[Event, ...],
+        prepare: Prepare | None = None,
+    ) -> None:
         self._planner = planner
         self._run = run
         self._request = request
         self._recorded = recorded
+        self._prepare = prepare
 
     async def __call__(
         self, goal: str, inputs: Mapping[str, Json], schema: Mapping[str, Json] | None, step: str
@@ -53,8 +62,9 @@ class Subgoals:
         schemas = {name: to_schema(widen(type_of_value(value))) for name, value in inputs.items()}
         asked = f"{goal}\nAnswer with a value of this JSON Schema: {json.dumps(schema)}" if schema else goal
         request = replace(request, task=asked, inputs=schemas, limits=limits, tool_choice="auto")
-        below = Subgoals(boss, child, request, self._recorded)
-        loop = Loop(child, planner, request, inputs=inputs, subgoals=below, recorded=self._recorded)
+        recorded, prepare = self._recorded, self._prepare
+        below = Subgoals(boss, child, request, recorded, prepare)
+        loop = Loop(child, planner, request, inputs=inputs, subgoals=below, recorded=recorded, prepare=prepare)
         ended = await loop.until_done()
         last = loop.attempts[-1].outcome if loop.attempts else None
         if last is not None and last.in_doubt:

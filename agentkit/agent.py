@@ -6,9 +6,10 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from copy import copy
+from dataclasses import replace
 from typing import Any, ClassVar, Self
 
-from agentkit._loop import Ended, Loop
+from agentkit._loop import Ended, Loop, Prepare
 from agentkit._subgoals import Subgoals
 from agentkit.checker import CheckReport
 from agentkit.errors import AgentKitError, DefinitionError
@@ -19,15 +20,17 @@ from agentkit.messages import Json, Message
 from agentkit.models.ids import resolve_model
 from agentkit.plan import JsonSchema
 from agentkit.planners.plan_execute import PlanAndExecute
+from agentkit.planners.prompt import conversation
 from agentkit.planning import Example, IntentClassifier, Planner, PlanRequest, Reflector, ToolChoice
 from agentkit.policy import Policy
 from agentkit.protocols import Clock, Human, Model
+from agentkit.remembering import Owner, Remembers, RunMemory, Turn
 from agentkit.results import RunResult
 from agentkit.resuming import beginning, check_tools, elapsed, in_scope, settle, used
 from agentkit.run import Run, new_run_id
 from agentkit.streaming import RunStream
 from agentkit.toolbox import Tool, Toolbox, tools_of
-from agentkit.transcript import message_from_json, message_to_json
+from agentkit.transcript import message_from_json, message_to_json, messages_of
 from agentkit.types import to_schema, type_of_value, widen
 
 Listener = Callable[[Event], None]
@@ -52,6 +55,7 @@ class Agent:
         intent: Declines requests that are not this agent's, before anything is planned.
         reflectors: Judge a plan that ran to its end; all must agree that the goal is reached.
         human: Who approves and answers; without one, a call that needs approval is refused by the checker.
+        memory: What it remembers with, such as `agentkit.memory.AgentMemory`; by default nothing.
         name: The agent's name, for events and the journal; the class's name by default.
         description: One sentence for people and for other agents.
 
@@ -71,6 +75,7 @@ class Agent:
     intent: IntentClassifier | None = None
     reflectors: Sequence[Reflector] = ()
     human: Human | None = None
+    memory: Remembers | None = None
 
     def __init__(
         self,
@@ -85,6 +90,7 @@ class Agent:
         intent: IntentClassifier | None = None,
         reflectors: Sequence[Reflector] | None = None,
         human: Human | None = None,
+        memory: Remembers | None = None,
         name: str | None = None,
         description: str | None = None,
     ) -> None:
@@ -98,6 +104,7 @@ class Agent:
             "intent": intent,
             "reflectors": reflectors,
             "human": human,
+            "memory": memory,
             "name": name,
             "description": description,
         }
@@ -126,6 +133,7 @@ class Agent:
         clock: Clock | None = None,
         run_id: str | None = None,
         user: str = "",
+        session: str = "",
     ) -> RunResult:
         """Do a task.
 
@@ -146,6 +154,7 @@ class Agent:
             run_id: The run's name; a new one by default.
             user: For whom the run works: budgets, rate limits and caches around the model go by it, and tools find it
                 in `RunContext.user`.
+            session: The conversation that this run continues, kept by the agent's memory; it may be a new one.
 
         Returns:
             The result. Refused plans, failed tools, denied approvals and used-up limits are results, not exceptions.
@@ -153,6 +162,7 @@ class Agent:
         Raises:
             DefinitionError: An input does not fit its schema, or the definition lacks something that the task needs.
             JournalError: The journal cannot be written.
+            SessionError: The session cannot be read or written, or is somebody else's.
         """
         run_id = run_id or new_run_id()
         run = self._new_run(run_id, deps, limits, human, journal, tuple(listeners), dry_run, clock, user=user)
@@ -160,8 +170,8 @@ class Agent:
         chosen = tool_choice if isinstance(tool_choice, str) else list(tool_choice)
         now, given = run.clock.time(), dict(inputs or {})
         before = tuple(message_to_json(message) for message in message_history)
-        run.events.emit(RunStarted(now, run_id, self.name, task, given, user, chosen, before, dry_run))
-        return await self._drive(run, request, inputs or {}, ())
+        run.events.emit(RunStarted(now, run_id, self.name, task, given, user, chosen, before, dry_run, session))
+        return await self._drive(run, request, inputs or {}, (), session)
 
     def with_model(self, model: str | Model) -> Self:
         """The same agent with another model."""
@@ -252,15 +262,18 @@ class Agent:
         before = tuple(message_from_json(row) for row in started.history)
         request = self._request(started.task, run, started.inputs, {}, before, started.tool_choice)
         run.events.emit(RunResumed(run.clock.time()))
-        return await self._drive(run, request, started.inputs, recorded)
+        return await self._drive(run, request, started.inputs, recorded, started.session)
 
     # the one path that every way of running takes
 
     async def _drive(
-        self, run: Run, request: PlanRequest, inputs: Mapping[str, Json], recorded: tuple[Event, ...]
+        self, run: Run, request: PlanRequest, inputs: Mapping[str, Json], recorded: tuple[Event, ...], session: str
     ) -> RunResult:
         """Run the loop to its end and record how it ended."""
         run.ledger.recall(recorded)
+        memory = await self._remember(run, request, session)
+        request = request if memory is None else memory.request
+        prepare = None if memory is None else _preparing(memory)
         ended = None if in_scope(recorded) else await self._declined(run, request)
         if ended is None:
             planner = self.planner or PlanAndExecute()
@@ -270,10 +283,15 @@ class Agent:
                 request,
                 self.reflectors,
                 inputs,
-                subgoals=Subgoals(planner, run, request, recorded),
+                subgoals=Subgoals(planner, run, request, recorded, prepare),
                 recorded=recorded,
+                prepare=prepare,
             )
             ended = await loop.until_done()
+        if memory is not None and not run.dry_run:
+            happened = (*recorded, *run.events)
+            told = messages_of(request.task, happened, ended.status, ended.output, ended.error, run_id=run.id)
+            await memory.close(Turn(request.task, ended.status, ended.output, told, (), Owner(), run.id), run)
         usage = run.meter.usage
         run.events.emit(RunFinished(run.clock.time(), ended.status, ended.output, ended.error, usage))
         if run.journal is not None:
@@ -290,6 +308,16 @@ class Agent:
             history=request.history,
             earlier=recorded,
         )
+
+    async def _remember(self, run: Run, request: PlanRequest, session: str) -> RunMemory | None:
+        if self.memory is not None:
+            return await self.memory.open(request, run, Owner(run.user, self.name, session))
+        if session:
+            raise DefinitionError(
+                f"the run names the session {session!r} and the agent has no memory to keep it; "
+                "give it one: Agent(memory=AgentMemory(session='sessions.db'))"
+            )
+        return None
 
     async def _declined(self, run: Run, request: PlanRequest) -> Ended | None:
         if self.intent is None:
@@ -366,3 +394,17 @@ class Agent:
                 return self.toolbox.select(tool_choice), "auto"
             case _:
                 return self.toolbox.select(*tool_choice) if tool_choice else Toolbox(), "auto"
+
+
+def _preparing(memory: RunMemory) -> Prepare:
+    """Fits the conversation into the context before each plan, beside all that the prompt holds in any case."""
+
+    async def prepare(request: PlanRequest, run: Run) -> PlanRequest:
+        if run.model is None:
+            return request
+        profile = run.model.model.profile
+        alone = replace(request, history=(), recalled="")
+        fixed = conversation(alone, spelling=profile.spelling, repairs=profile.repairs)
+        return await memory.prepare(request, fixed, run)
+
+    return prepare

@@ -82,6 +82,7 @@ class PlanRequest:
         done: Writes of replaced plans. A plan that makes the same call gets its result; nothing is done twice.
         denied: Calls that a person has denied in this run; a plan that makes one again is refused.
         history: The conversation before this task.
+        recalled: What long-term memory says that may matter, in words.
         examples: Tasks with good plans.
         policy: Which calls are allowed.
         limits: What the plan may use.
@@ -99,6 +100,7 @@ class PlanRequest:
     done: Sequence[CallDone] = ()
     denied: Sequence[CallDenied] = ()
     history: tuple[Message, ...] = ()
+    recalled: str = ""
     examples: tuple[Example, ...] = ()
     policy: Policy = field(default_factory=Policy)
     limits: Limits = field(default_factory=Limits)

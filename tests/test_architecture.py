@@ -25,7 +25,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"toolbox", "context", "policy", "protocols", "schedule", "spelling"}),
     frozenset({"models", "certificate", "embeddings", "ledger", "tokens"}),
     frozenset({"calling", "checker", "executor", "journal", "planning", "reflection", "results", "run", "streaming"})
-    | {"resuming", "validators"},
+    | {"remembering", "resuming", "validators"},
     frozenset({"tools", "planners", "memory", "testing"}),
     frozenset({"agent"}),
     frozenset({"definition"}),
