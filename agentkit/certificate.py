@@ -99,7 +99,7 @@ class _Bound(NamedTuple):
         return _Bound(*map(add, self, other))
 
     def times(self, count: float) -> _Bound:
-        return _Bound(*(0.0 if value == 0 else value * count for value in self))
+        return _Bound(*(value * count if value and count else 0.0 for value in self))
 
     def either(self, other: _Bound) -> _Bound:
         return _Bound(*map(max, self, other))

@@ -397,3 +397,15 @@ def test_a_loop_of_unknown_length_is_not_bounded_and_the_certificate_says_so() -
 )
 def test_a_certificate_says_which_cost_it_bounds(certificate: Certificate, text: str) -> None:
     assert str(certificate) == text
+
+
+def test_a_loop_that_never_runs_bounds_what_nothing_else_bounds() -> None:
+    plan = read_python("""
+names = input({"type": "array", "items": {"type": "string"}})
+found = []
+for count in []:
+    for name in names:
+        found.append(price_of(name=name))
+answer(found)
+""")
+    assert check(plan, BASIC).require().certificate.tool_calls == 0

@@ -78,7 +78,8 @@ def _template_text(parts: tuple[str | Expr, ...]) -> list[str]:
         text = part.replace("${", "$${")
         if text.endswith("$") and index + 1 < len(parts):
             # Two dollars before a brace would read as an escaped placeholder.
-            text = text[:-1] + '${"$"}'
+            plain = text.rstrip("$")
+            text = f'{plain}${{"{text[len(plain) :]}"}}'
         texts.append(text)
     return texts
 

@@ -135,15 +135,14 @@ class Lowerer(ABC):
 
     def bind(self, frame: Frame, name: str) -> str:
         """The name for what a loop inside `frame` binds as `name`, not hiding anything that the scope refers to."""
-        hides = any(name in names(meant) for key, meant in frame.scope.items() if key != name)
-        return self.ids.bind_fresh(name) if hides else self.ids.bind(name)
+        return self.ids.bind_fresh(name) if _meant_elsewhere(frame, name, name) else self.ids.bind(name)
 
     def unused_value(self, frame: Frame, name: str) -> Value | None:
         """The step of `frame` that computed `name`, if nothing else refers to it, so that it can be dropped."""
         bound = frame.scope.get(name)
         if not isinstance(bound, Name) or self._uses[bound.id]:
             return None
-        if any(bound.id in names(other) for key, other in frame.scope.items() if key != name):
+        if _meant_elsewhere(frame, bound.id, name):
             return None
         for step in reversed(frame.steps):
             if step.id == bound.id:
@@ -178,6 +177,14 @@ class Lowerer(ABC):
     ) -> None:
         """Note a problem at the current line."""
         self.problems.append(Diagnostic(code, path, message, expected, suggestion, severity, self.line))
+
+
+def _meant_elsewhere(frame: Frame, id: str, name: str) -> bool:
+    """Whether a name other than `name` stands for something of `id`. Most stand for one step: that goes fast."""
+    for key, meant in frame.scope.items():
+        if (meant.id == id if type(meant) is Name else id in names(meant)) and key != name:
+            return True
+    return False
 
 
 def refuse(node: ast.AST, message: str, suggestion: str = "", code: Code = Code.UNSUPPORTED) -> NoReturn:

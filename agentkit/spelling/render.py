@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from agentkit.expressions import to_source
-from agentkit.expressions.nodes import Expr, names
+from agentkit.expressions.nodes import names
 from agentkit.plan import (
     Ask,
     Block,
@@ -86,37 +86,40 @@ def _repeat(step: Repeat) -> str:
 
 def mermaid(plan: Plan) -> str:
     """The plan as a Mermaid flowchart: a box a step, an arrow for each value that one step takes from another."""
-    lines = ["flowchart TD"]
-    known = {step.id for step in walk(plan.steps)}
-    lines += _boxes(plan.steps, "    ")
-    for step in walk(plan.steps):
-        lines += [f"    {name} --> {step.id}" for name in sorted(expression_names(step) & known)]
+    steps = list(walk(plan.steps))
+    # Boxes have names of their own: Mermaid takes some ids (end, click, graph) for words of its language.
+    boxes = {step.id: f"s{number}" for number, step in enumerate(steps, 1)}
+    lines = ["flowchart TD", *_boxes(plan.steps, "    ", boxes)]
+    for step in steps:
+        lines += _arrows(expression_names(step), boxes[step.id], boxes)
     if plan.answer is not None:
-        lines.append(f'    answer_(["answer {_escaped(plan.answer)}"])')
-        lines += [f"    {name} --> answer_" for name in sorted(names(plan.answer) & known)]
+        lines.append(f'    answer(["{_text(f"answer {to_source(plan.answer)}")}"])')
+        lines += _arrows(names(plan.answer), "answer", boxes)
     return "\n".join(lines)
 
 
-def _boxes(block: Block, indent: str) -> Iterator[str]:
+def _arrows(used: Iterable[str], to: str, boxes: Mapping[str, str]) -> list[str]:
+    found = sorted(boxes[name] for name in used if name in boxes and boxes[name] != to)
+    return [f"    {box} --> {to}" for box in found]
+
+
+def _boxes(block: Block, indent: str, boxes: Mapping[str, str]) -> Iterator[str]:
     for step in block:
         inner = [(name, body) for name, body in blocks(step) if body]
+        box = f'{boxes[step.id]}["{_text(f"{step.id}: {_what(step)}")}"]'
         if not inner:
-            yield f'{indent}{step.id}["{_text(f"{step.id}: {_what(step)}")}"]'
+            yield f"{indent}{box}"
             continue
-        yield f'{indent}subgraph {step.id}["{_text(f"{step.id}: {_what(step)}")}"]'
-        for name, body in inner:
+        yield f"{indent}subgraph {box}"
+        for number, (name, body) in enumerate(inner, 1):
             if len(inner) == 1:
-                yield from _boxes(body, f"{indent}    ")
+                yield from _boxes(body, f"{indent}    ", boxes)
             else:
-                title = name.removeprefix("branches.")
-                yield f'{indent}    subgraph {step.id}_{title}_["{_text(title)}"]'
-                yield from _boxes(body, f"{indent}        ")
+                title = _text(name.removeprefix("branches.")) or " "
+                yield f'{indent}    subgraph {boxes[step.id]}_{number}["{title}"]'
+                yield from _boxes(body, f"{indent}        ", boxes)
                 yield f"{indent}    end"
         yield f"{indent}end"
-
-
-def _escaped(expr: Expr) -> str:
-    return _text(to_source(expr))
 
 
 def _text(text: str) -> str:

@@ -105,6 +105,12 @@ def test_json_keeps_literals_and_marks_expressions() -> None:
     assert parse_value(to_json_value(expr)) == expr
 
 
+@pytest.mark.parametrize("text", ["$", "$$", "a$$$", "$${", "${", "$$${x}$"])
+def test_dollars_before_a_value_stay_dollars(text: str) -> None:
+    expr = Template((text, Name("x"), text))
+    assert parse_value(to_json_value(expr)) == expr
+
+
 def test_an_object_whose_keys_are_computed_is_one_expression() -> None:
     expr = ObjectOf(((Name("k"), Literal(1)),))
     assert to_json_value(expr) == "${{k: 1}}"
