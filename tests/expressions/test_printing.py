@@ -29,7 +29,7 @@ from tests.strategies import expressions
 EXPRESSIONS = expressions(["top", "info", "n"])
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=600, deadline=None)
 @given(EXPRESSIONS)
 def test_source_reads_back_as_the_same_expression(expr: Expr) -> None:
     source = to_source(expr)
@@ -37,7 +37,7 @@ def test_source_reads_back_as_the_same_expression(expr: Expr) -> None:
     assert parse_expression(source) == expr
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=600, deadline=None)
 @given(EXPRESSIONS)
 def test_json_reads_back_as_the_same_expression(expr: Expr) -> None:
     written = to_json_value(expr)

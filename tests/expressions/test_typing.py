@@ -274,7 +274,7 @@ pair[-2:].price; top[0][word]
 SOURCES = st.sampled_from([text.strip() for text in WRITTEN.replace("\n", ";").split(";") if text.strip()])
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=600, deadline=None)
 @given(st.one_of(SOURCES.map(parse_expression), expressions(list(PRECISE))), SCOPES)
 def test_what_is_typed_without_problems_evaluates_to_its_type(expr: Expr, scope: dict[str, Any]) -> None:
     found: list[Diagnostic] = []
