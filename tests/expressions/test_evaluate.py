@@ -173,10 +173,10 @@ BOMBS = [
 @pytest.mark.parametrize("text", BOMBS, ids=range(len(BOMBS)))
 def test_a_bomb_fails_in_well_under_a_second(text: str) -> None:
     expr = parse_expression(text)
-    started = time.process_time()
+    started = time.thread_time()
     with pytest.raises(ExpressionError) as caught:
         evaluate(expr, {"big": "a" * 600_000})
-    assert time.process_time() - started < 1.0
+    assert time.thread_time() - started < 1.0
     assert len(str(caught.value)) < 1_000
 
 

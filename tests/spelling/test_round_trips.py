@@ -189,9 +189,9 @@ def mutated(draw: st.DrawFn) -> str:
 
 def check_reading(text: str) -> None:
     for toolbox, partial in ((None, False), (TOOLBOX, True)):
-        start = time.process_time()
+        start = time.thread_time()
         plan = read_python(text, toolbox, partial=partial)
-        assert time.process_time() - start < 1
+        assert time.thread_time() - start < 1
         written = write_json(plan)
         assert plan.problems or write_json(read_json(written)) == written
         write_python(plan)
@@ -245,6 +245,6 @@ DEEP = {
 
 @pytest.mark.parametrize("text", DEEP.values(), ids=DEEP)
 def test_large_and_deep_sources_are_read_in_bounded_time(text: str) -> None:
-    start = time.process_time()
+    start = time.thread_time()
     read_python(text)
-    assert time.process_time() - start < 2
+    assert time.thread_time() - start < 2
