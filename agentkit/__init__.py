@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from agentkit.results import Outcome, RunResult
     from agentkit.run import Run
     from agentkit.spelling import read_json, read_python, write_json, write_python
+    from agentkit.task import Task
     from agentkit.toolbox import Tool, Toolbox, tool
 
 _HOMES = {
@@ -47,6 +48,7 @@ _HOMES = {
     "Run": "run",
     "RunContext": "context",
     "RunResult": "results",
+    "Task": "task",
     "Tool": "toolbox",
     "Toolbox": "toolbox",
     "check": "checker",
@@ -79,6 +81,7 @@ __all__ = [
     "Run",
     "RunContext",
     "RunResult",
+    "Task",
     "Tool",
     "Toolbox",
     "check",

@@ -2,33 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TypeAlias, TypeVar
 
 from agentkit._recorded import recorded_plan, unsaid
+from agentkit._reflecting import Reflecting
 from agentkit.checker import CheckedPlan, CheckReport, Validator, check
 from agentkit.errors import ModelError
-from agentkit.events import Event, Executed, PlanChecked, PlanProposed, Reflected, RunStatus, StepStarted
+from agentkit.events import Event, Executed, PlanChecked, PlanProposed, RunStatus, StepStarted
 from agentkit.executor import execute
 from agentkit.ledger import CallDenied, CallDone
 from agentkit.limits import LimitReached
 from agentkit.messages import Json
 from agentkit.plan import Call, Plan, walk
-from agentkit.planning import Attempt, Planner, PlanningEnded, PlanRequest, Proposal, Reflector, Verdict
+from agentkit.planning import Attempt, Planner, PlanningEnded, PlanRequest, Proposal, Verdict
 from agentkit.protocols import SubgoalRunner
-from agentkit.reflection import reflect
+from agentkit.reflection import NO_REFLECTION, Reflection
 from agentkit.results import Outcome
 from agentkit.resuming import history
 from agentkit.run import NOTHING_YET, Run
 from agentkit.spelling import write_json, write_python
 from agentkit.types import Type, type_of_value
 from agentkit.validators import calls_a_tool, denied_calls, has_calls
-
-Recorded = TypeVar("Recorded", PlanProposed, Reflected)
-
-
-Prepare: TypeAlias = Callable[[PlanRequest, Run], Awaitable[PlanRequest]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,21 +45,19 @@ class Loop:
         planner: Writes the plans.
         request: The task, as the planner sees it; `attempts`, `given`, `done` and `denied` are this object's own and
             grow.
-        reflectors: Judge an execution that is done.
+        reflection: Who judges when.
         inputs: Values of the request's inputs.
         subgoals: Plans and runs `subgoal` steps.
         recorded: Events of an interrupted run, to be gone through again without repeating anything.
-        prepare: Fits the conversation into the model's context before each plan.
     """
 
     run: Run
     planner: Planner
     request: PlanRequest
-    reflectors: Sequence[Reflector] = ()
+    reflection: Reflection = NO_REFLECTION
     inputs: Mapping[str, Json] = field(default_factory=dict)
     subgoals: SubgoalRunner | None = None
     recorded: tuple[Event, ...] = ()
-    prepare: Prepare | None = None
     attempts: list[Attempt] = field(default_factory=list)
     given: dict[str, Json] = field(default_factory=dict)
     given_types: dict[str, Type] = field(default_factory=dict)
@@ -75,15 +68,20 @@ class Loop:
     repairs: int = 0
     replans: int = 0
     accepted: Plan | None = None
+    reflecting: Reflecting = field(init=False)
 
     def __post_init__(self) -> None:
         self.request = replace(
             self.request, attempts=self.attempts, given=self.given, done=self.done, denied=self.denied
         )
+        self.reflecting = Reflecting(self.run, self.request, self.inputs, self.reflection, self.recorded)
 
     async def until_done(self) -> Ended:
         """Go round until the goal is reached, a budget is used up, or nothing more can be tried."""
         try:
+            feasible = await self.reflecting.feasibility()
+            if not feasible.done:
+                return Ended("declined", f"This cannot be done: {feasible.reason}", feasible.reason)
             while True:
                 ended = await self.turn()
                 if ended is not None:
@@ -104,10 +102,16 @@ class Loop:
         report = self.check(proposal)
         if report.checked is None:
             return self.refused(proposal, report)
+        opinion = await self.reflecting.plan(self.number, proposal.plan, report.checked.certificate)
+        if not opinion.done:
+            return self.refused(proposal, report, opinion)
         self.repairs = 0
         self.accepted = proposal.plan
         outcome = await self.execute(report.checked)
         self.learn(outcome)
+        if self.reflecting.problem is not None:
+            self.keep(proposal, report, outcome)
+            raise self.reflecting.problem
         if outcome.status == "stopped":
             self.keep(proposal, report, outcome)
             return self.stop("stopped", outcome.error)
@@ -117,7 +121,7 @@ class Loop:
         if not proposal.final:
             self.keep(proposal, report, outcome)
             return self.next_turn()
-        verdict = await self.reflect(proposal.plan, outcome)
+        verdict = await self.reflecting.outcome(self.number, proposal.plan, outcome)
         self.keep(proposal, report, outcome, verdict)
         if verdict.done:
             return Ended("done", outcome.value, plan=proposal.plan)
@@ -138,12 +142,11 @@ class Loop:
 
     async def propose(self) -> Proposal | None:
         """The next plan, from the planner or from the journal of an interrupted run."""
-        recorded = self._recorded(PlanProposed)
+        recorded = self._recorded()
         if recorded is not None:
             proposal = Proposal(recorded_plan(recorded), recorded.source, recorded.final, recorded.notes)
         else:
-            request = self.request if self.prepare is None else await self.prepare(self.request, self.run)
-            planned = await self.planner.propose(request, self.run)
+            planned = await self.planner.propose(self.request, self.run)
             if planned is None:
                 return None
             proposal = planned
@@ -203,7 +206,7 @@ class Loop:
             found.insert(0, denied_calls(self.denied, self.request.toolbox, self.given))
         if self.request.tool_choice == "required" and proposal.final and not self.has_called():
             found.append(calls_a_tool)
-        return tuple(found)
+        return (*found, *self.reflecting.validators(self.number, partial=not proposal.final))
 
     def has_called(self) -> bool:
         """Whether a plan with a tool call has run."""
@@ -213,31 +216,30 @@ class Loop:
         """Run a plan; steps that the journal knows to be finished are not run again."""
         past = history(self.recorded, self.number) if self.recorded else NOTHING_YET
         outcome = await execute(
-            checked, inputs=self.inputs, run=self.run, number=self.number, history=past, subgoals=self.subgoals
+            checked,
+            inputs=self.inputs,
+            run=self.run,
+            number=self.number,
+            history=past,
+            subgoals=self.subgoals,
+            watch=self.reflecting.watch(self.number, checked.plan, checked.certificate),
         )
         now = self.run.clock.time()
         self.run.events.emit(Executed(now, self.number, outcome.status, outcome.value, outcome.error, self.run.within))
         return outcome
 
-    async def reflect(self, plan: Plan, outcome: Outcome) -> Verdict:
-        """Whether the goal is reached, from the reflectors or from the journal of an interrupted run."""
-        recorded = self._recorded(Reflected)
-        if recorded is not None and outcome.status == "done":
-            self.run.events.emit(recorded)
-            return Verdict(recorded.done, recorded.reason, recorded.by)
-        return await reflect(self.reflectors, self.request, plan, outcome, self.run, self.number)
-
-    def _recorded(self, kind: type[Recorded]) -> Recorded | None:
+    def _recorded(self) -> PlanProposed | None:
+        """What the planner wrote before the run was interrupted."""
         for event in self.recorded:
-            if isinstance(event, kind) and event.number == self.number and event.within == self.run.within:
+            if isinstance(event, PlanProposed) and event.number == self.number and event.within == self.run.within:
                 return event
         return None
 
     # budgets
 
-    def refused(self, proposal: Proposal, report: CheckReport) -> Ended | None:
-        """A plan that the checker refused: go on with a repair, if the budget allows."""
-        self.keep(proposal, report)
+    def refused(self, proposal: Proposal, report: CheckReport, opinion: Verdict | None = None) -> Ended | None:
+        """A plan that the checker or a judge refused: go on with a repair, if the budget allows."""
+        self.keep(proposal, report, None, opinion)
         if self.was_running():
             return self.stop(
                 "failed",
@@ -262,6 +264,8 @@ class Loop:
         if not self.attempts:
             return "none was tried"
         last = self.attempts[-1]
+        if last.outcome is None and last.verdict is not None:
+            return f"the last one was judged: {last.verdict.reason}"
         if last.outcome is None:
             return "the last one's problems: " + "; ".join(str(diagnostic) for diagnostic in last.errors[:5])
         return f"the last one ended with: {last.verdict.reason if last.verdict else last.outcome.error}"
@@ -278,9 +282,10 @@ class Loop:
         self.replans += 1
         self.done.extend(self.run.ledger.keep(self.request.toolbox, within=self.run.within))
         self.denied[:] = self.run.ledger.denied
-        if self.replans <= self.request.limits.replans:
+        lost = self.reflecting.lost()
+        if self.replans <= self.request.limits.replans and not lost:
             return None
-        return self.stop("failed", verdict.reason)
+        return self.stop("failed", verdict.reason or lost)
 
     def stop(self, status: RunStatus, reason: str) -> Ended:
         """The end without the goal: why, and what was done so far."""

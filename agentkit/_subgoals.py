@@ -6,11 +6,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 
-from agentkit._loop import Loop, Prepare
+from agentkit._loop import Loop
 from agentkit.errors import AgentKitError
 from agentkit.events import Event
 from agentkit.messages import Json
 from agentkit.planning import Delegates, Planner, PlanRequest
+from agentkit.reflection import Reflection
 from agentkit.results import IN_DOUBT
 from agentkit.run import Run
 from agentkit.types import to_schema, type_of_value, widen
@@ -25,22 +26,17 @@ class Subgoals:
         run: The run.
         request: What the run was asked.
         recorded: Events of an interrupted run.
-        prepare: Fits the conversation into the model's context before each plan.
+        reflection: Who judges when, in the run itself.
     """
 
     def __init__(
-        self,
-        planner: Planner,
-        run: Run,
-        request: PlanRequest,
-        recorded: tuple[Event, ...],
-        prepare: Prepare | None = None,
+        self, planner: Planner, run: Run, request: PlanRequest, recorded: tuple[Event, ...], reflection: Reflection
     ) -> None:
         self._planner = planner
         self._run = run
         self._request = request
         self._recorded = recorded
-        self._prepare = prepare
+        self._reflection = reflection.for_subgoal()
 
     async def __call__(
         self, goal: str, inputs: Mapping[str, Json], schema: Mapping[str, Json] | None, step: str
@@ -61,10 +57,9 @@ class Subgoals:
             boss = planner if isinstance(planner, Delegates) else boss
         schemas = {name: to_schema(widen(type_of_value(value))) for name, value in inputs.items()}
         asked = f"{goal}\nAnswer with a value of this JSON Schema: {json.dumps(schema)}" if schema else goal
-        request = replace(request, task=asked, inputs=schemas, limits=limits, tool_choice="auto")
-        recorded, prepare = self._recorded, self._prepare
-        below = Subgoals(boss, child, request, recorded, prepare)
-        loop = Loop(child, planner, request, inputs=inputs, subgoals=below, recorded=recorded, prepare=prepare)
+        request = replace(request, task=asked, inputs=schemas, limits=limits, tool_choice="auto", constraints=())
+        below = Subgoals(boss, child, request, self._recorded, self._reflection)
+        loop = Loop(child, planner, request, self._reflection, inputs, subgoals=below, recorded=self._recorded)
         ended = await loop.until_done()
         last = loop.attempts[-1].outcome if loop.attempts else None
         if last is not None and last.in_doubt:

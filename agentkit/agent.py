@@ -6,12 +6,12 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from copy import copy
-from dataclasses import replace
 from typing import Any, ClassVar, Self
 
-from agentkit._loop import Ended, Loop, Prepare
+from agentkit._loop import Ended, Loop
 from agentkit._subgoals import Subgoals
-from agentkit.checker import CheckReport
+from agentkit.checker import CheckReport, Validator
+from agentkit.constraints import Constraint
 from agentkit.errors import AgentKitError, DefinitionError
 from agentkit.events import Event, RunFinished, RunResumed, RunStarted
 from agentkit.journal import JournalStore
@@ -20,17 +20,17 @@ from agentkit.messages import Json, Message
 from agentkit.models.ids import resolve_model
 from agentkit.plan import JsonSchema
 from agentkit.planners.plan_execute import PlanAndExecute
-from agentkit.planners.prompt import conversation
-from agentkit.planning import Example, IntentClassifier, Planner, PlanRequest, Reflector, ToolChoice
+from agentkit.planning import Example, IntentClassifier, Planner, PlanRequest, ToolChoice
 from agentkit.policy import Policy
 from agentkit.protocols import Clock, Human, Model
-from agentkit.remembering import Owner, Remembers, RunMemory, Turn
+from agentkit.reflection import NO_REFLECTION, Reflection
 from agentkit.results import RunResult
 from agentkit.resuming import beginning, check_tools, elapsed, in_scope, settle, used
 from agentkit.run import Run, new_run_id
 from agentkit.streaming import RunStream
+from agentkit.task import Task, check_constraints, read_constraints, write_constraints
 from agentkit.toolbox import Tool, Toolbox, tools_of
-from agentkit.transcript import message_from_json, message_to_json, messages_of
+from agentkit.transcript import message_from_json, message_to_json
 from agentkit.types import to_schema, type_of_value, widen
 
 Listener = Callable[[Event], None]
@@ -53,9 +53,9 @@ class Agent:
         limits: What a run may use.
         examples: Tasks with good plans, for the planner's prompt.
         intent: Declines requests that are not this agent's, before anything is planned.
-        reflectors: Judge a plan that ran to its end; all must agree that the goal is reached.
+        reflection: Who judges when: before planning, before running, after each step, after the whole.
+        validators: Checks of plans beside the checker's own, such as a simulator of the agent's domain.
         human: Who approves and answers; without one, a call that needs approval is refused by the checker.
-        memory: What it remembers with, such as `agentkit.memory.AgentMemory`; by default nothing.
         name: The agent's name, for events and the journal; the class's name by default.
         description: One sentence for people and for other agents.
 
@@ -73,9 +73,9 @@ class Agent:
     limits: Limits = Limits()
     examples: Sequence[Example] = ()
     intent: IntentClassifier | None = None
-    reflectors: Sequence[Reflector] = ()
+    reflection: Reflection = NO_REFLECTION
+    validators: Sequence[Validator] = ()
     human: Human | None = None
-    memory: Remembers | None = None
 
     def __init__(
         self,
@@ -88,9 +88,9 @@ class Agent:
         limits: Limits | None = None,
         examples: Sequence[Example] | None = None,
         intent: IntentClassifier | None = None,
-        reflectors: Sequence[Reflector] | None = None,
+        reflection: Reflection | None = None,
+        validators: Sequence[Validator] | None = None,
         human: Human | None = None,
-        memory: Remembers | None = None,
         name: str | None = None,
         description: str | None = None,
     ) -> None:
@@ -102,9 +102,9 @@ class Agent:
             "limits": limits,
             "examples": examples,
             "intent": intent,
-            "reflectors": reflectors,
+            "reflection": reflection,
+            "validators": validators,
             "human": human,
-            "memory": memory,
             "name": name,
             "description": description,
         }
@@ -118,7 +118,7 @@ class Agent:
 
     async def run(
         self,
-        task: str,
+        task: str | Task,
         *,
         inputs: Mapping[str, Json] | None = None,
         input_schemas: Mapping[str, JsonSchema] | None = None,
@@ -133,12 +133,11 @@ class Agent:
         clock: Clock | None = None,
         run_id: str | None = None,
         user: str = "",
-        session: str = "",
     ) -> RunResult:
         """Do a task.
 
         Args:
-            task: What is asked, in words.
+            task: What is asked, in words, or a `Task` with constraints.
             inputs: Named values that plans may refer to.
             input_schemas: Their JSON Schemas; derived from the values where absent.
             deps: Whatever the tools need; they find it in `RunContext.deps`.
@@ -154,15 +153,13 @@ class Agent:
             run_id: The run's name; a new one by default.
             user: For whom the run works: budgets, rate limits and caches around the model go by it, and tools find it
                 in `RunContext.user`.
-            session: The conversation that this run continues, kept by the agent's memory; it may be a new one.
 
         Returns:
             The result. Refused plans, failed tools, denied approvals and used-up limits are results, not exceptions.
 
         Raises:
-            DefinitionError: An input does not fit its schema, or the definition lacks something that the task needs.
+            DefinitionError: An input or a constraint is wrong, or the definition lacks something that the task needs.
             JournalError: The journal cannot be written.
-            SessionError: The session cannot be read or written, or is somebody else's.
         """
         run_id = run_id or new_run_id()
         run = self._new_run(run_id, deps, limits, human, journal, tuple(listeners), dry_run, clock, user=user)
@@ -170,8 +167,9 @@ class Agent:
         chosen = tool_choice if isinstance(tool_choice, str) else list(tool_choice)
         now, given = run.clock.time(), dict(inputs or {})
         before = tuple(message_to_json(message) for message in message_history)
-        run.events.emit(RunStarted(now, run_id, self.name, task, given, user, chosen, before, dry_run, session))
-        return await self._drive(run, request, inputs or {}, (), session)
+        goal, kept = request.task, write_constraints(request.constraints)
+        run.events.emit(RunStarted(now, run_id, self.name, goal, given, user, chosen, before, dry_run, kept))
+        return await self._drive(run, request, inputs or {}, ())
 
     def with_model(self, model: str | Model) -> Self:
         """The same agent with another model."""
@@ -179,12 +177,12 @@ class Agent:
         other.model = resolve_model(model)
         return other
 
-    def run_sync(self, task: str, **options: Any) -> RunResult:
+    def run_sync(self, task: str | Task, **options: Any) -> RunResult:
         """`run`, for code that is not async. Takes the same arguments."""
         return asyncio.run(self.run(task, **options))
 
     @asynccontextmanager
-    async def run_stream(self, task: str, **options: Any) -> AsyncIterator[RunStream]:
+    async def run_stream(self, task: str | Task, **options: Any) -> AsyncIterator[RunStream]:
         """`run`, with the events as they happen.
 
         Example::
@@ -206,7 +204,9 @@ class Agent:
             finally:
                 task_of_run.cancel()
 
-    async def plan(self, task: str, *, limits: Limits | None = None, listeners: Sequence[Listener] = ()) -> CheckReport:
+    async def plan(
+        self, task: str | Task, *, limits: Limits | None = None, listeners: Sequence[Listener] = ()
+    ) -> CheckReport:
         """Write and check a plan, repairs included, without running anything."""
         run = self._new_run(new_run_id(), None, limits, None, None, tuple(listeners), False, None)
         loop = Loop(run, self.planner or PlanAndExecute(), self._request(task, run, {}, {}, ()))
@@ -231,6 +231,7 @@ class Agent:
         decisions: Mapping[str, Json] | None = None,
         accept_changes: bool = False,
         clock: Clock | None = None,
+        constraints: Sequence[Constraint] | None = None,
     ) -> RunResult:
         """Go on with a run that was interrupted.
 
@@ -247,6 +248,7 @@ class Agent:
             decisions: For steps in doubt: the value that the step has had, or `RETRY` to run it again.
             accept_changes: Go on although tools that its plans call have changed since.
             clock: Time, for tests.
+            constraints: Those of the task. The journal knows them, except those that hold functions.
 
         Raises:
             JournalError: No such run, it is already done, another process is running it, or its tools have changed.
@@ -260,20 +262,18 @@ class Agent:
             run_id, deps, limits, human, journal, tuple(listeners), started.dry_run, clock, recorded, user=started.user
         )
         before = tuple(message_from_json(row) for row in started.history)
-        request = self._request(started.task, run, started.inputs, {}, before, started.tool_choice)
+        task = Task(started.task, read_constraints(started.constraints) if constraints is None else constraints)
+        request = self._request(task, run, started.inputs, {}, before, started.tool_choice)
         run.events.emit(RunResumed(run.clock.time()))
-        return await self._drive(run, request, started.inputs, recorded, started.session)
+        return await self._drive(run, request, started.inputs, recorded)
 
     # the one path that every way of running takes
 
     async def _drive(
-        self, run: Run, request: PlanRequest, inputs: Mapping[str, Json], recorded: tuple[Event, ...], session: str
+        self, run: Run, request: PlanRequest, inputs: Mapping[str, Json], recorded: tuple[Event, ...]
     ) -> RunResult:
         """Run the loop to its end and record how it ended."""
         run.ledger.recall(recorded)
-        memory = await self._remember(run, request, session)
-        request = request if memory is None else memory.request
-        prepare = None if memory is None else _preparing(memory)
         ended = None if in_scope(recorded) else await self._declined(run, request)
         if ended is None:
             planner = self.planner or PlanAndExecute()
@@ -281,17 +281,12 @@ class Agent:
                 run,
                 planner,
                 request,
-                self.reflectors,
+                self.reflection,
                 inputs,
-                subgoals=Subgoals(planner, run, request, recorded, prepare),
+                subgoals=Subgoals(planner, run, request, recorded, self.reflection),
                 recorded=recorded,
-                prepare=prepare,
             )
             ended = await loop.until_done()
-        if memory is not None and not run.dry_run:
-            happened = (*recorded, *run.events)
-            told = messages_of(request.task, happened, ended.status, ended.output, ended.error, run_id=run.id)
-            await memory.close(Turn(request.task, ended.status, ended.output, told, (), Owner(), run.id), run)
         usage = run.meter.usage
         run.events.emit(RunFinished(run.clock.time(), ended.status, ended.output, ended.error, usage))
         if run.journal is not None:
@@ -308,16 +303,6 @@ class Agent:
             history=request.history,
             earlier=recorded,
         )
-
-    async def _remember(self, run: Run, request: PlanRequest, session: str) -> RunMemory | None:
-        if self.memory is not None:
-            return await self.memory.open(request, run, Owner(run.user, self.name, session))
-        if session:
-            raise DefinitionError(
-                f"the run names the session {session!r} and the agent has no memory to keep it; "
-                "give it one: Agent(memory=AgentMemory(session='sessions.db'))"
-            )
-        return None
 
     async def _declined(self, run: Run, request: PlanRequest) -> Ended | None:
         if self.intent is None:
@@ -357,7 +342,7 @@ class Agent:
 
     def _request(
         self,
-        task: str,
+        task: str | Task,
         run: Run,
         inputs: Mapping[str, Json],
         schemas: Mapping[str, JsonSchema],
@@ -368,8 +353,10 @@ class Agent:
         if unknown:
             raise DefinitionError(f"input_schemas names {unknown[0]!r}, which is not among the inputs")
         toolbox, choice = self._chosen(tool_choice)
+        task = Task.of(task)
+        check_constraints(task.constraints, self.toolbox)
         return PlanRequest(
-            task,
+            task.goal,
             toolbox,
             instructions=self.instructions,
             inputs={
@@ -377,6 +364,8 @@ class Agent:
             },
             history=message_history,
             examples=tuple(self.examples),
+            constraints=tuple(task.constraints),
+            validators=tuple(self.validators),
             policy=self.policy,
             limits=run.limits,
             approver=run.human is not None,
@@ -394,17 +383,3 @@ class Agent:
                 return self.toolbox.select(tool_choice), "auto"
             case _:
                 return self.toolbox.select(*tool_choice) if tool_choice else Toolbox(), "auto"
-
-
-def _preparing(memory: RunMemory) -> Prepare:
-    """Fits the conversation into the context before each plan, beside all that the prompt holds in any case."""
-
-    async def prepare(request: PlanRequest, run: Run) -> PlanRequest:
-        if run.model is None:
-            return request
-        profile = run.model.model.profile
-        alone = replace(request, history=(), recalled="")
-        fixed = conversation(alone, spelling=profile.spelling, repairs=profile.repairs)
-        return await memory.prepare(request, fixed, run)
-
-    return prepare

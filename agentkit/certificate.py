@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from operator import add
 from typing import NamedTuple
 
+from agentkit._call_counts import count_calls
 from agentkit.messages import Json
 from agentkit.plan import Call, ForEach, Generate, If, Parallel, Repeat, Step, Subgoal
 from agentkit.policy import Policy
@@ -27,6 +28,8 @@ class Certificate:
         model_calls: Model calls of `generate` steps at most, every retry not counted.
         cost: US dollars of tool calls at most, every retry counted. What `generate` steps and subgoals cost is not in
             it: their prompts are made while the plan runs, so that nothing bounds their tokens before.
+        fees: The same if nothing is retried.
+        calls: For each tool that is called, how often at least and at most, retries not counted.
         seconds: Estimated critical path, from the tools' `expected_seconds`; not a bound.
         subgoals: Subgoals planned at most; what these do is certified when they are planned.
         writes: Tools with write effect that the plan may call, by step id.
@@ -38,6 +41,8 @@ class Certificate:
     tool_calls: int | None = 0
     model_calls: int | None = 0
     cost: float | None = 0.0
+    fees: float | None = 0.0
+    calls: Mapping[str, tuple[int, int | None]] = field(default_factory=dict)
     seconds: float = 0.0
     subgoals: int | None = 0
     writes: Mapping[str, str] = field(default_factory=dict)
@@ -47,6 +52,7 @@ class Certificate:
     def to_json(self) -> dict[str, Json]:
         """The certificate as JSON."""
         row: dict[str, Json] = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        row.update(calls={tool: list(bounds) for tool, bounds in self.calls.items()})
         row.update(writes=dict(self.writes), approvals=list(self.approvals), runtime_checks=list(self.runtime_checks))
         return row
 
@@ -54,7 +60,8 @@ class Certificate:
     def from_json(cls, row: Mapping[str, Json]) -> Certificate:
         """The certificate that `to_json` wrote."""
         lists = {name: tuple(row[name]) for name in ("approvals", "runtime_checks") if name in row}
-        return cls(**{**row, **lists})
+        calls = {tool: tuple(bounds) for tool, bounds in row.get("calls", {}).items()}
+        return cls(**{**row, **lists, "calls": calls})
 
     def __str__(self) -> str:
         parts = [
@@ -139,6 +146,8 @@ def certify(
         tool_calls=_finite(bound.attempts),
         model_calls=_finite(bound.models),
         cost=None if math.isinf(bound.cost) else bound.cost,
+        fees=None if math.isinf(bound.fees) else bound.fees,
+        calls={tool: (int(least), _finite(most)) for tool, (least, most) in count_calls(plan, walk.rounds).items()},
         seconds=seconds,
         subgoals=_finite(bound.subgoals),
         writes=walk.writes,
@@ -207,11 +216,16 @@ class _Walk:
 
     def loop(self, node: Node, step: ForEach | Repeat) -> tuple[_Bound, float]:
         bound, seconds = self.block(node.blocks[0])
+        count = self.rounds(step)
         if isinstance(step, Repeat):
-            rounds: float = self.loop_iterations if step.max_iterations is None else step.max_iterations
-            return bound.times(rounds).plus(_Bound(steps=1)), seconds * rounds
-        known = self.lengths.get(step.id)
-        count = math.inf if known is None else known
+            return bound.times(count).plus(_Bound(steps=1)), seconds * count
         lanes = (step.concurrency or math.inf) if node.blocks[0].effects.writes == frozenset() else 1
         waves = 1.0 if math.isinf(count) else math.ceil(count / min(lanes, count or 1)) if count else 0.0
         return bound.times(count).plus(_Bound(steps=1)), seconds * waves
+
+    def rounds(self, step: ForEach | Repeat) -> float:
+        """How often a loop's block runs at most; infinity where nothing bounds it."""
+        if isinstance(step, Repeat):
+            return self.loop_iterations if step.max_iterations is None else step.max_iterations
+        known = self.lengths.get(step.id)
+        return math.inf if known is None else known

@@ -6,7 +6,7 @@ The journal, the trace, the command line's progress, the metrics and resume afte
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, TypeAlias
 
@@ -17,7 +17,7 @@ Status: TypeAlias = Literal["done", "failed", "skipped", "cancelled", "denied"]
 """How a step ended: exactly one of these."""
 
 RunStatus: TypeAlias = Literal["done", "failed", "stopped", "declined"]
-"""How a run ended. ``stopped``: a limit was used up; ``declined``: the task is not this agent's."""
+"""How a run ended. ``stopped``: a limit was used up; ``declined``: the task is not this agent's, or cannot be done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +30,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class RunStarted(Event):
-    """A run began.
-
-    `history` is the conversation that it was given, as JSON; `session` the one that it continues. A `dry_run` stays one
-    on resume.
-    """
+    """A run began. `history` is the conversation that it was given, as JSON; a `dry_run` stays one on resume."""
 
     kind: ClassVar[str] = "run_started"
     run_id: str
@@ -45,7 +41,7 @@ class RunStarted(Event):
     tool_choice: Json = "auto"
     history: tuple[Mapping[str, Json], ...] = ()
     dry_run: bool = False
-    session: str = ""
+    constraints: Sequence[Json] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +218,19 @@ class Executed(Event):
 
 @dataclass(frozen=True, slots=True)
 class Reflected(Event):
-    """An outcome was judged."""
+    """Something was judged: the task before planning, plan `number`, one of its steps, or its outcome.
+
+    Attributes:
+        number: The plan's number; 0 before the first.
+        done: Whether the judges are content: it can be done, the plan is good, the step is right, the goal is reached.
+        reason: Why, in words.
+        by: Who says so.
+        within: The subgoal step that the plan is for.
+        point: ``feasibility``, ``plan``, ``step`` or ``outcome``.
+        score: The judge's number, if it gave one.
+        evidence: The steps that show it.
+        step: The step instance, at the point ``step``.
+    """
 
     kind: ClassVar[str] = "reflected"
     number: int
@@ -230,67 +238,10 @@ class Reflected(Event):
     reason: str = ""
     by: str = ""
     within: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class MemoryRecalled(Event):
-    """Long-term memory was asked. `items` are what the planner was shown, each with its id, text and why.
-
-    `left_out` counts what was found and did not fit into the share of the context that is kept for recall.
-    """
-
-    kind: ClassVar[str] = "memory_recalled"
-    query: str
-    items: tuple[Mapping[str, Json], ...] = ()
-    tokens: int = 0
-    left_out: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class ContextBuilt(Event):
-    """The conversation was fitted into the context of a model call.
-
-    Attributes:
-        budget: Tokens that prompts may have, the share for recall left out.
-        tokens: Tokens of the prompt as it was fitted.
-        counter: Who counted them: a tokenizer, or ``estimate``.
-        kept: Messages of the conversation that the model sees.
-        overflow: Messages that it does not see any more.
-        kept_in: Where those are.
-        trimmed: Handles of tool outputs that it sees the beginning of.
-        note: What stands for the messages that fell out, such as a summary.
-        within: The subgoal step that the call was for.
-    """
-
-    kind: ClassVar[str] = "context_built"
-    budget: int
-    tokens: int
-    counter: str
-    kept: int
-    overflow: int = 0
-    kept_in: str = ""
-    trimmed: tuple[str, ...] = ()
-    note: str = ""
-    within: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class TurnKept(Event):
-    """A turn was added to a session, as its turn `number`."""
-
-    kind: ClassVar[str] = "turn_kept"
-    session: str
-    number: int
-    messages: int
-
-
-@dataclass(frozen=True, slots=True)
-class MemoryFailed(Event):
-    """A part of the memory failed; the run went on without it. `doing` says what it was about."""
-
-    kind: ClassVar[str] = "memory_failed"
-    doing: str
-    error: str
+    point: str = "outcome"
+    score: float | None = None
+    evidence: tuple[str, ...] = ()
+    step: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,7 +281,7 @@ def from_json(row: Mapping[str, Json]) -> Event:
         raise JournalError(f"unknown event kind {kind!r}; the journal was written by another version of agentkit")
     if isinstance(fields.get("usage"), Mapping):
         fields["usage"] = Usage(**fields["usage"])
-    for name in ("diagnostics", "codes", "prompt", "notes", "unpriced", "tool_calls", "history", "items", "trimmed"):
+    for name in ("diagnostics", "codes", "prompt", "evidence", "notes", "unpriced", "tool_calls", "history"):
         if isinstance(fields.get(name), list):
             fields[name] = tuple(fields[name])
     try:

@@ -28,6 +28,7 @@ from agentkit.schedule import Node, Schedule
 
 Scope = dict[str, Json]
 Index = tuple[int, ...]
+Watch = Callable[[StepFinished], Awaitable[str]]
 
 
 async def execute(
@@ -38,6 +39,7 @@ async def execute(
     number: int = 1,
     history: History = NOTHING_YET,
     subgoals: SubgoalRunner | None = None,
+    watch: Watch | None = None,
 ) -> Outcome:
     """Run a checked plan to its end.
 
@@ -48,6 +50,8 @@ async def execute(
         number: The plan's number in its run; step events carry it.
         history: What a journal says has already happened; finished steps are not run again.
         subgoals: Plans and runs `subgoal` steps; without it they fail.
+        watch: Asked after each step that did something and is done, before anything that waits for it; a reason to
+            stop keeps everything that has not started from starting, and fails the plan with that reason.
 
     Returns:
         The outcome. Tool errors, used-up limits and denied approvals are outcomes, not exceptions.
@@ -59,7 +63,7 @@ async def execute(
     run = run or Run(limits=checked.limits)
     scope = _inputs(checked, inputs or {})
     scope.update((name, checked.given[name]) for name in _used(checked) if name in checked.given)
-    return await _Execution(checked, run, number, history, subgoals).outcome(scope)
+    return await _Execution(checked, run, number, history, subgoals, watch).outcome(scope)
 
 
 def _used(checked: CheckedPlan) -> frozenset[str]:
@@ -89,10 +93,16 @@ def _inputs(checked: CheckedPlan, inputs: Mapping[str, Json]) -> Scope:
 class _Execution:
     """One execution of one plan. Blocks and compound steps here; calls, questions and model steps in `Leaves`."""
 
-    __slots__ = ("checked", "leaves", "number", "program", "run", "steps")
+    __slots__ = ("checked", "halted", "leaves", "number", "program", "run", "steps", "watch")
 
     def __init__(
-        self, checked: CheckedPlan, run: Run, number: int, history: History, subgoals: SubgoalRunner | None
+        self,
+        checked: CheckedPlan,
+        run: Run,
+        number: int,
+        history: History,
+        subgoals: SubgoalRunner | None,
+        watch: Watch | None,
     ) -> None:
         self.checked = checked
         self.run = run
@@ -100,6 +110,8 @@ class _Execution:
         self.program: Program = program_of(checked)
         self.steps: dict[str, StepFinished] = {}
         self.leaves = Leaves(run, number, history, checked.policy, self.program, subgoals)
+        self.watch = watch
+        self.halted = ""
 
     async def outcome(self, scope: Scope) -> Outcome:
         end = await self._block(self.checked.schedule, scope, ())
@@ -116,6 +128,8 @@ class _Execution:
                     status, error = "failed", f"the answer cannot be computed: {problem}"
         if self.leaves.stopped is not None and (status != "done"):
             status, error = "stopped", f"stopped: {self.leaves.stopped}"
+        elif self.halted:
+            status, error = "failed", self.halted
         if status != "done":
             value = None
         return Outcome(status, value, self.steps, error)
@@ -175,7 +189,7 @@ class _Execution:
         if self.leaves.stopped is not None:
             self._finish(node.step, index, "cancelled", error=f"stopped: {self.leaves.stopped}")
         else:
-            self._finish(node.step, index, "skipped", error=reason)
+            self._finish(node.step, index, "skipped", error=self.halted or reason)
         return state
 
     def _block_end(self, nodes: tuple[Node, ...], states: list[int], scope: Scope, index: Index) -> End:
@@ -199,6 +213,9 @@ class _Execution:
 
     async def _step(self, node: Node, scope: Scope, index: Index) -> End:
         step = node.step
+        if self.halted:
+            self._finish(step, index, "skipped", error=self.halted)
+            return End(BROKEN, None, self.halted)
         try:
             self.leaves.before_step()
         except LimitReached as limit:
@@ -209,6 +226,8 @@ class _Execution:
             end = await self.leaves.run(node, scope, self._name(step, index))
         if end.event is not None:
             self.steps[end.event.step] = end.event
+            if self.watch is not None and end.state == DONE:
+                self.halted = await self.watch(end.event) or self.halted
         return end
 
     def _limit_end(self, step: Step, index: Index, limit: LimitReached) -> End:
@@ -235,7 +254,8 @@ class _Execution:
         elif end.state == MISSING:
             self._finish(step, index, "skipped", error=end.error)
         else:
-            self._finish(step, index, "cancelled" if self.leaves.stopped else "failed", error=end.error)
+            ended_early = self.leaves.stopped is not None or bool(self.halted)
+            self._finish(step, index, "cancelled" if ended_early else "failed", error=self.halted or end.error)
         return End(end.state, end.value, end.error)
 
     async def _if(self, node: Node, step: If, scope: Scope, index: Index) -> End:

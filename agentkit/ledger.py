@@ -100,6 +100,12 @@ class Ledger:
         self._catch_up()
         return self._calls
 
+    def tool_of(self, end: StepFinished) -> str:
+        """The tool that a step has called; empty if it has called none."""
+        self._catch_up()
+        started = self._started.get((end.plan, end.step))
+        return "" if started is None or started.action in _NOT_CALLS else started.action
+
     def keep(self, tools: Mapping[str, Tool], *, within: str) -> list[CallDone]:
         """A plan is replaced: keep its finished writes for later plans, and free those that its steps stood for.
 

@@ -6,9 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
+from agentkit.certificate import Certificate
 from agentkit.checker import Validator
+from agentkit.constraints import Constraint
 from agentkit.diagnostics import Diagnostic
 from agentkit.errors import AgentKitError
+from agentkit.events import StepFinished
+from agentkit.facts import Facts
 from agentkit.ledger import CallDenied, CallDone
 from agentkit.limits import Limits
 from agentkit.messages import Json, Message
@@ -32,11 +36,22 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A judgement of an outcome: whether the goal is reached, why, and who says so."""
+    """A judgement, as data.
+
+    Attributes:
+        done: Whether the judge is content: the task can be done, the plan is good, the step is right, or the goal is
+            reached, as the point of reflection asks.
+        reason: Why, in words that a planner can act on.
+        by: Who says so.
+        score: A number, where the judge gives one.
+        evidence: The steps that show it. A verdict is refused if one of them did not run or gave nothing.
+    """
 
     done: bool
     reason: str = ""
     by: str = ""
+    score: float | None = None
+    evidence: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +97,8 @@ class PlanRequest:
         done: Writes of replaced plans. A plan that makes the same call gets its result; nothing is done twice.
         denied: Calls that a person has denied in this run; a plan that makes one again is refused.
         history: The conversation before this task.
-        recalled: What long-term memory says that may matter, in words.
         examples: Tasks with good plans.
+        constraints: What must hold besides the task's words.
         policy: Which calls are allowed.
         limits: What the plan may use.
         approver: Whether a person can be asked.
@@ -100,8 +115,8 @@ class PlanRequest:
     done: Sequence[CallDone] = ()
     denied: Sequence[CallDenied] = ()
     history: tuple[Message, ...] = ()
-    recalled: str = ""
     examples: tuple[Example, ...] = ()
+    constraints: tuple[Constraint, ...] = ()
     policy: Policy = field(default_factory=Policy)
     limits: Limits = field(default_factory=Limits)
     approver: bool = True
@@ -150,11 +165,43 @@ class Planner(Protocol):
         ...
 
 
-class Reflector(Protocol):
-    """Judges the outcome of a plan that ran."""
+Point: TypeAlias = Literal["feasibility", "plan", "step", "outcome"]
+"""When something is judged: before planning, before running, after a step, after the whole."""
 
-    async def judge(self, request: PlanRequest, plan: Plan, outcome: Outcome, run: Run) -> Verdict:
-        """Whether the goal is reached."""
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What a judge looks at.
+
+    Attributes:
+        point: When it is asked.
+        request: The task, with everything that the planner may know.
+        facts: What the run has come to know so far.
+        plan: The plan, except before planning.
+        certificate: What the plan can do at most.
+        step: The step that has just ended, after a step.
+        outcome: How the plan ran, after the whole.
+    """
+
+    point: Point
+    request: PlanRequest
+    facts: Facts
+    plan: Plan | None = None
+    certificate: Certificate | None = None
+    step: StepFinished | None = None
+    outcome: Outcome | None = None
+
+
+class Judge(Protocol):
+    """Judges at a point of reflection."""
+
+    async def judge(self, situation: Situation, run: Run) -> Verdict:
+        """Whether it is content, and why.
+
+        Raises:
+            ModelError: The model failed for good.
+            LimitReached: A budget of the run is used up.
+        """
         ...
 
 

@@ -102,6 +102,8 @@ def settle(events: tuple[Event, ...], decisions: Mapping[str, Json]) -> tuple[Ev
             decision = decisions.get(event.step)
             decided = event.step in decisions and event.plan == begun[event.step].plan
             return not decided or (isinstance(event, StepStarted) and decision is not RETRY)
+        if isinstance(event, Reflected) and event.point != "outcome":
+            return True
         return not isinstance(event, Executed | Reflected) or (event.within, event.number) not in plans
 
     settled = [

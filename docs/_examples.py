@@ -13,10 +13,10 @@ from typing_extensions import TypedDict
 from agentkit import CheckReport, Code, Diagnostic, Limits, Plan, Policy, Toolbox, check, read_json, read_python, tool
 from agentkit.certificate import Certificate
 from agentkit.checker import Validator
-from agentkit.expressions import nodes
+from agentkit.constraints import Count
+from agentkit.facts import Facts
 from agentkit.ledger import CallDenied
-from agentkit.plan import Call, walk
-from agentkit.validators import denied_calls
+from agentkit.validators import denied_calls, goal_constraints
 
 
 class Product(TypedDict):
@@ -93,15 +93,6 @@ async def send_mail(to: str, text: str) -> str:
 
 TOOLBOX = Toolbox(top_products, price_of, stock, reviews, reorder, send_mail)
 """The tools that the plans of the reference pages call."""
-
-
-def at_most_100_dollars(plan: Plan, certificate: Certificate) -> Iterable[Diagnostic]:
-    """A validator for a goal that names a budget."""
-    for step in walk(plan.steps):
-        match step:
-            case Call(id=id, tool="reorder", args={"units": nodes.Literal(value=int(units))}) if units * 20 > 100:
-                message = f"{units} hats cost ${units * 20}, and the goal allows $100."
-                yield Diagnostic(Code.CONSTRAINT, (id, "args", "units"), message, expected="at most 5")
 
 
 def no_mails_at_night(plan: Plan, certificate: Certificate) -> Iterable[Diagnostic]:
@@ -391,8 +382,8 @@ answer(choice)
 order = reorder(name="hat", units=50)
 answer(order)
 """,
-        under="a validator that knows the goal's budget",
-        validators=(at_most_100_dollars,),
+        under='the constraint `Count("calls.reorder", min=2, message="hats and scarves")`',
+        validators=(goal_constraints([Count("calls.reorder", min=2, message="hats and scarves")], Facts(), {}),),
     ),
     Code.VALIDATOR: Example(
         """\

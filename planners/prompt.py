@@ -116,13 +116,13 @@ def _examples(request: PlanRequest, spelling: str) -> Iterable[Message]:
 
 
 def task_text(request: PlanRequest) -> str:
-    """The task, after what is remembered about it and before the names that a plan for it may use."""
+    """The task, with the names that a plan for it may use."""
+    goal = "\n".join([request.task, *(f"It must hold that {constraint}." for constraint in request.constraints)])
     known = [f"{name}: {schema.get('type', 'any')}" for name, schema in request.inputs.items()]
     known += [f"{name} = {_short(value)}" for name, value in request.given.items()]
-    parts = [request.recalled, request.task]
-    if known:
-        parts.append("These names are already defined; use them:\n" + "\n".join(known))
-    return "\n\n".join(part for part in parts if part)
+    if not known:
+        return goal
+    return f"{goal}\n\nThese names are already defined; use them:\n" + "\n".join(known)
 
 
 def _worth_showing(attempts: Iterable[Attempt], *, repairs: bool) -> list[Attempt]:
@@ -131,6 +131,8 @@ def _worth_showing(attempts: Iterable[Attempt], *, repairs: bool) -> list[Attemp
 
 
 def _complaint(attempt: Attempt) -> str:
+    if attempt.outcome is None and attempt.verdict is not None:
+        return f"That plan was judged before running, and is not run: {attempt.verdict.reason}. Write another plan."
     if attempt.outcome is None:
         lines = [f"- {diagnostic}" for diagnostic in attempt.errors[:10]]
         return "That plan was refused before running:\n" + "\n".join(lines) + "\nWrite the whole plan again, mended."

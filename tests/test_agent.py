@@ -20,10 +20,9 @@ from agentkit.messages import ModelProfile
 from agentkit.plan import Call, Plan
 from agentkit.planners.fixed import FixedPlan
 from agentkit.planners.intent import ModelIntent
-from agentkit.planning import Example, PlanRequest, Proposal
+from agentkit.planning import Example, PlanRequest, Proposal, Situation
 from agentkit.policy import Policy
-from agentkit.reflection import RuleReflector
-from agentkit.results import Outcome
+from agentkit.reflection import Reflection
 from agentkit.run import Run
 from agentkit.spelling import read_json, read_python
 from agentkit.testing import ScriptedModel
@@ -121,12 +120,12 @@ async def test_replans_are_bounded() -> None:
     assert "no product 'sombrero'" in result.error
 
 
-async def test_a_reflector_that_is_not_content_makes_the_agent_plan_again() -> None:
-    def dear(request: PlanRequest, outcome: Outcome) -> bool:
-        return bool(outcome.value > 10)
+async def test_a_judge_that_is_not_content_makes_the_agent_plan_again() -> None:
+    def dear(situation: Situation) -> bool:
+        return bool(situation.facts.answer > 10)
 
     model = scripted('answer(price_of(name="glove"))', 'answer(price_of(name="hat"))')
-    result = await Agent(model, tools=[BASIC], reflectors=[RuleReflector(dear)]).run("Something dear?")
+    result = await Agent(model, tools=[BASIC], reflection=Reflection(outcome=dear)).run("Something dear?")
     assert result.output == 20.0
     assert "the rule 'dear' does not hold" in model.requests[1].messages[-1].content
 

@@ -14,10 +14,10 @@ from agentkit.journal import JournalStore
 from agentkit.ledger import call_key
 from agentkit.limits import Limits
 from agentkit.messages import ModelProfile
-from agentkit.planning import PlanRequest
+from agentkit.planning import Situation
 from agentkit.protocols import ApprovalRequest, Decision
-from agentkit.reflection import RuleReflector
-from agentkit.results import Outcome, RunResult
+from agentkit.reflection import Reflection
+from agentkit.results import RunResult
 from agentkit.testing import ScriptedModel
 from agentkit.toolbox import Tool, tool
 
@@ -122,10 +122,10 @@ async def test_three_plans_in_a_row_do_a_write_once() -> None:
     plan = 'x = put(name="a")\nanswer(x)'
     verdicts = iter([False, False, True])
 
-    def third(request: PlanRequest, outcome: Outcome) -> bool:
+    def third(situation: Situation) -> bool:
         return next(verdicts)
 
-    result = await replanned(shelf, plan, plan, plan, reflectors=[RuleReflector(third)])
+    result = await replanned(shelf, plan, plan, plan, reflection=Reflection(outcome=third))
     assert result.status == "done"
     assert shelf.counts == {"a": 1}
     assert reused(result) == [("x_2", "1/x"), ("x_3", "1/x")]

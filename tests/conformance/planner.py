@@ -19,7 +19,8 @@ from agentkit.events import Event, PlanProposed, RunFinished, StepStarted
 from agentkit.journal import JournalStore
 from agentkit.limits import Limits
 from agentkit.messages import Json, ModelProfile, ModelRequest
-from agentkit.planning import Planner, PlanRequest, Reflector
+from agentkit.planning import Planner, PlanRequest
+from agentkit.reflection import NO_REFLECTION, Reflection
 from agentkit.results import RunResult
 from agentkit.run import Run
 from agentkit.testing import FunctionModel, ScriptedModel
@@ -37,14 +38,14 @@ class PlannerConformance:
         replies: What the model answers, in order.
         profile: What the model can do.
         output: The answer that they lead to.
-        reflectors: Judges of the agent, for planners that learn from a judgement.
+        reflection: Judges of the agent, for planners that learn from a judgement.
         asks: Whether the planner asks a model at all.
     """
 
     replies: ClassVar[Sequence[Reply]] = ()
     profile: ClassVar[ModelProfile] = FREE
     output: ClassVar[Json] = 20.0
-    reflectors: ClassVar[Sequence[Reflector]] = ()
+    reflection: ClassVar[Reflection] = NO_REFLECTION
     asks: ClassVar[bool] = True
 
     def make(self) -> Planner:
@@ -57,7 +58,7 @@ class PlannerConformance:
 
     def agent(self, model: ScriptedModel | FunctionModel, planner: Planner | None = None) -> Agent:
         """An agent with the planner under test."""
-        return Agent(model, tools=[BASIC], planner=planner or self.make(), reflectors=self.reflectors)
+        return Agent(model, tools=[BASIC], planner=planner or self.make(), reflection=self.reflection)
 
     async def test_it_does_the_task_and_uses_up_the_script(self) -> None:
         model = self.model()

@@ -1,0 +1,1 @@
+"""Planning under constraints: judged at the end, mended by another plan."""
