@@ -228,6 +228,18 @@ class Delegates(Protocol):
         ...
 
 
+class LessonStore(Protocol):
+    """Where lessons of failed tries are kept for later runs."""
+
+    async def recall(self, task: str) -> Sequence[str]:
+        """Lessons that may help with a task, the best first."""
+        ...
+
+    async def add(self, task: str, lesson: str) -> None:
+        """Keep a lesson that a try at a task has given. The same one may come twice, after a crash."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Intent:
     """What a request is: to be planned, or declined with `reply`."""

@@ -96,15 +96,15 @@ class PlannerConformance:
         model = self.model()
         whole = await self.agent(model).run(TASK)
         known = {repr(request): reply for request, reply in zip(model.requests, self.replies, strict=True)}
+        store = JournalStore(tmp_path / "runs.sqlite")
         for cut in range(1, len(whole.events)):
-            store = JournalStore(tmp_path / f"{cut}.sqlite")
-            await _written(store, whole.run_id, whole.events[:cut])
-            again = await self.agent(FunctionModel(_known(known), profile=self.profile)).resume(whole.run_id, store)
-            store.close()
+            await _written(store, f"run{cut}", whole.events[:cut])
+            again = await self.agent(FunctionModel(_known(known), profile=self.profile)).resume(f"run{cut}", store)
             assert (again.status, again.output) == ("done", self.output), (
                 f"after {whole.events[cut - 1]}: {again.error}"
             )
             assert _plans(again) == _plans(whole)
+        store.close()
 
     async def test_runs_at_the_same_time_and_one_after_another_do_not_touch_each_other(self) -> None:
         planner = self.make()

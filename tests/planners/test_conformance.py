@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from agentkit.messages import ModelProfile, ModelResponse, ToolCall
 from agentkit.planners.candidates import Candidates
+from agentkit.planners.fixed import FixedPlan
 from agentkit.planners.hierarchical import Hierarchical
 from agentkit.planners.judge import ModelJudge
+from agentkit.planners.matching import MatchTranslator
+from agentkit.planners.natural_language import NaturalLanguage
+from agentkit.planners.outline import Outline
 from agentkit.planners.plan_execute import PlanAndExecute
 from agentkit.planners.react import ReAct
 from agentkit.planning import Planner
+from agentkit.spelling import read_python
 from tests.conformance.planner import PlannerConformance
+from tests.plans import BASIC
 
 WHOLE = "top = top_products(count=1)\ncost = price_of(name=top[0].name)\nanswer(cost)"
 
@@ -78,3 +84,46 @@ class TestHierarchical(PlannerConformance):
 
     def make(self) -> Planner:
         return Hierarchical(below=ReAct())
+
+
+class TestNaturalLanguage(PlannerConformance):
+    """A translation that is refused at once, and one that only the loop refuses."""
+
+    replies = (
+        "1. Find the best product.\n2. Answer with its price.",
+        "top = top_product(count=1)",
+        "top = top_products(count=1)",
+        "cost = price_of(nam=top[0].name)\nanswer(cost)",
+        "cost = price_of(nome=top[0].name)\nanswer(cost)",
+        "top = top_products(count=1)",
+        "cost = price_of(name=top[0].name)\nanswer(cost)",
+    )
+
+    def make(self) -> Planner:
+        return NaturalLanguage()
+
+
+class TestNaturalLanguageWithoutAModel(PlannerConformance):
+    asks = False
+
+    def make(self) -> Planner:
+        steps = ["Find the 1 product that sells best.", "Look up the price of that product."]
+        return NaturalLanguage(MatchTranslator(), steps=steps)
+
+
+class TestOutline(PlannerConformance):
+    replies = (
+        "top = top_products(count=1)\nanswer(price_of(name=top[0].name))",
+        "# 1\ntop = top_product(count=1)\n# 2\nanswer(price_of(name=top[0].name))",
+        "# 1\ntop = top_products(count=1)\n# 2\nanswer(price_of(name=top[0].name))",
+    )
+
+    def make(self) -> Planner:
+        return Outline(["find the best product", "say its price"])
+
+
+class TestFixedPlan(PlannerConformance):
+    asks = False
+
+    def make(self) -> Planner:
+        return FixedPlan(read_python(WHOLE, BASIC), WHOLE)

@@ -1,0 +1,124 @@
+"""Planners by word, with options that are plain data: for YAML, the command line, and a choice at run time."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from difflib import get_close_matches
+from types import MappingProxyType
+from typing import Any
+
+from agentkit.errors import DefinitionError
+from agentkit.messages import ModelSettings
+from agentkit.planners.candidates import Candidates
+from agentkit.planners.fixed import FixedPlan
+from agentkit.planners.hierarchical import Hierarchical
+from agentkit.planners.judge import ModelJudge
+from agentkit.planners.matching import MatchTranslator
+from agentkit.planners.natural_language import NaturalLanguage
+from agentkit.planners.outline import Outline
+from agentkit.planners.plan_execute import PlanAndExecute
+from agentkit.planners.react import ReAct
+from agentkit.planners.reflexion import Reflexion
+from agentkit.planners.translation import ModelTranslator
+from agentkit.planning import Planner
+
+
+def planner(name: str, /, **options: Any) -> Planner:
+    """The planner of this name.
+
+    Options that are planners themselves (``planner``, ``below``) are given in the same way: a name, or an object with
+    ``name`` and options. ``settings`` is an object of the settings of `ModelSettings`.
+
+    Args:
+        name: One of `PLANNERS`.
+        options: The arguments of the planner's class.
+
+    Raises:
+        DefinitionError: The name or an option is unknown, or a value is wrong; the message says what there is.
+    """
+    make = PLANNERS.get(name)
+    if make is None:
+        raise DefinitionError(f"there is no planner {name!r}{_hint(name, PLANNERS)}; there are: {', '.join(PLANNERS)}")
+    known = inspect.signature(make).parameters
+    for option in options:
+        if option not in known:
+            there_are = ", ".join(known) or "none"
+            raise DefinitionError(
+                f"the planner {name!r} has no option {option!r}{_hint(option, known)}; its options are: {there_are}"
+            )
+    try:
+        return make(**{option: _value(option, value) for option, value in options.items()})
+    except TypeError as error:
+        raise DefinitionError(f"the planner {name!r} cannot be made: {error}") from error
+
+
+def from_data(said: object) -> Planner:
+    """The planner that data describes: a name, or an object with ``name`` and its options.
+
+    Raises:
+        DefinitionError: It describes none.
+    """
+    if isinstance(said, str):
+        return planner(said)
+    if not isinstance(said, Mapping) or not isinstance(said.get("name"), str):
+        raise DefinitionError(f"{said!r} is no planner; give a name such as 'react', or an object with 'name'")
+    return planner(said["name"], **{str(key): value for key, value in said.items() if key != "name"})
+
+
+def _candidates(
+    count: int = 5,
+    *,
+    by: Any = "vote",
+    judge: bool = False,
+    judged: int = 3,
+    fallbacks: int = 2,
+) -> Candidates:
+    return Candidates(count, by=by, judge=ModelJudge() if judge else None, judged=judged, fallbacks=fallbacks)
+
+
+def _natural_language(
+    *, translator: str = "model", translator_model: str | None = None, steps: Any = None, settings: Any = None
+) -> NaturalLanguage:
+    if translator not in ("model", "match"):
+        raise DefinitionError(f"translator is {translator!r}; give 'model' or 'match'")
+    made = MatchTranslator() if translator == "match" else ModelTranslator(translator_model)
+    return NaturalLanguage(made, steps=steps, settings=settings)
+
+
+def _fixed(file: str) -> FixedPlan:
+    return FixedPlan.from_file(file)
+
+
+PLANNERS: Mapping[str, Callable[..., Planner]] = MappingProxyType(
+    {
+        "plan_execute": PlanAndExecute,
+        "react": ReAct,
+        "reflexion": Reflexion,
+        "candidates": _candidates,
+        "hierarchical": Hierarchical,
+        "natural_language": _natural_language,
+        "outline": Outline,
+        "fixed": _fixed,
+    }
+)
+"""How each planner is made."""
+
+
+def _value(option: str, value: Any) -> Any:
+    """An option's value as the planner's class wants it."""
+    if option in ("planner", "below") and isinstance(value, str | Mapping):
+        return from_data(value)
+    if option == "settings" and isinstance(value, Mapping):
+        unknown = [name for name in value if name not in ModelSettings.__dataclass_fields__]
+        if unknown:
+            known = ModelSettings.__dataclass_fields__
+            hint = _hint(str(unknown[0]), known)
+            raise DefinitionError(f"there is no model setting {unknown[0]!r}{hint}; there are: {', '.join(known)}")
+        return ModelSettings(**value)
+    return value
+
+
+def _hint(name: str, known: Mapping[str, object]) -> str:
+    near = get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f", did you mean {near[0]!r}?" if near else ""
