@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from copy import copy
 from typing import Any, ClassVar, Self
 
@@ -12,17 +12,17 @@ from agentkit._loop import Ended, Loop
 from agentkit._subgoals import Subgoals
 from agentkit.checker import CheckReport, Validator
 from agentkit.constraints import Constraint
-from agentkit.errors import AgentKitError, DefinitionError
+from agentkit.errors import AgentKitError, DefinitionError, ModelError
 from agentkit.events import Event, RunFinished, RunResumed, RunStarted
 from agentkit.journal import JournalStore
-from agentkit.limits import Limits, Meter
+from agentkit.limits import LimitReached, Limits, Meter
 from agentkit.messages import Json, Message
 from agentkit.models.ids import resolve_model
 from agentkit.plan import JsonSchema
 from agentkit.planners.plan_execute import PlanAndExecute
 from agentkit.planning import Example, IntentClassifier, Planner, PlanRequest, ToolChoice
 from agentkit.policy import Policy
-from agentkit.protocols import Clock, Human, Model
+from agentkit.protocols import Clock, Human, Journal, Model
 from agentkit.reflection import NO_REFLECTION, Reflection
 from agentkit.results import RunResult
 from agentkit.resuming import beginning, check_tools, elapsed, in_scope, settle, used
@@ -162,14 +162,15 @@ class Agent:
             JournalError: The journal cannot be written.
         """
         run_id = run_id or new_run_id()
-        run = self._new_run(run_id, deps, limits, human, journal, tuple(listeners), dry_run, clock, user=user)
-        request = self._request(task, run, inputs or {}, input_schemas or {}, tuple(message_history), tool_choice)
-        chosen = tool_choice if isinstance(tool_choice, str) else list(tool_choice)
-        now, given = run.clock.time(), dict(inputs or {})
-        before = tuple(message_to_json(message) for message in message_history)
-        goal, kept = request.task, write_constraints(request.constraints)
-        run.events.emit(RunStarted(now, run_id, self.name, goal, given, user, chosen, before, dry_run, kept))
-        return await self._drive(run, request, inputs or {}, ())
+        with _writing(journal, run_id, new=True) as written:
+            run = self._new_run(run_id, deps, limits, human, written, tuple(listeners), dry_run, clock, user=user)
+            request = self._request(task, run, inputs or {}, input_schemas or {}, tuple(message_history), tool_choice)
+            chosen = tool_choice if isinstance(tool_choice, str) else list(tool_choice)
+            now, given = run.clock.time(), dict(inputs or {})
+            before = tuple(message_to_json(message) for message in message_history)
+            goal, kept = request.task, write_constraints(request.constraints)
+            run.events.emit(RunStarted(now, run_id, self.name, goal, given, user, chosen, before, dry_run, kept))
+            return await self._drive(run, request, inputs or {}, ())
 
     def with_model(self, model: str | Model) -> Self:
         """The same agent with another model."""
@@ -253,19 +254,21 @@ class Agent:
         Raises:
             JournalError: No such run, it is already done, another process is running it, or its tools have changed.
         """
-        recorded = journal.events(run_id)
-        started = beginning(run_id, recorded)
-        if not accept_changes:
-            check_tools(run_id, recorded, self.toolbox)
-        recorded = settle(recorded, decisions or {})
-        run = self._new_run(
-            run_id, deps, limits, human, journal, tuple(listeners), started.dry_run, clock, recorded, user=started.user
-        )
-        before = tuple(message_from_json(row) for row in started.history)
-        task = Task(started.task, read_constraints(started.constraints) if constraints is None else constraints)
-        request = self._request(task, run, started.inputs, {}, before, started.tool_choice)
-        run.events.emit(RunResumed(run.clock.time()))
-        return await self._drive(run, request, started.inputs, recorded)
+        with journal.writing(run_id) as written:
+            recorded = journal.events(run_id)
+            started = beginning(run_id, recorded)
+            if not accept_changes:
+                check_tools(run_id, recorded, self.toolbox)
+            recorded = settle(recorded, decisions or {})
+            dry_run, user = started.dry_run, started.user
+            run = self._new_run(
+                run_id, deps, limits, human, written, tuple(listeners), dry_run, clock, recorded, user=user
+            )
+            before = tuple(message_from_json(row) for row in started.history)
+            task = Task(started.task, read_constraints(started.constraints) if constraints is None else constraints)
+            request = self._request(task, run, started.inputs, {}, before, started.tool_choice)
+            run.events.emit(RunResumed(run.clock.time()))
+            return await self._drive(run, request, started.inputs, recorded)
 
     # the one path that every way of running takes
 
@@ -307,7 +310,12 @@ class Agent:
     async def _declined(self, run: Run, request: PlanRequest) -> Ended | None:
         if self.intent is None:
             return None
-        intent = await self.intent.classify(request, run)
+        try:
+            intent = await self.intent.classify(request, run)
+        except LimitReached as limit:
+            return Ended("stopped", error=f"stopped: {limit}")
+        except ModelError as error:
+            return Ended("failed", error=f"the model failed: {error}")
         return None if intent.in_scope else Ended("declined", intent.reply)
 
     def _new_run(
@@ -316,7 +324,7 @@ class Agent:
         deps: Any,
         limits: Limits | None,
         human: Human | None,
-        journal: JournalStore | None,
+        journal: Journal | None,
         listeners: tuple[Listener, ...],
         dry_run: bool,
         clock: Clock | None,
@@ -330,7 +338,7 @@ class Agent:
             limits=limits,
             model=None if self.model is None else resolve_model(self.model),
             human=human or self.human,
-            journal=None if journal is None else journal.run(run_id),
+            journal=journal,
             deps=deps,
             clock=clock,
             dry_run=dry_run,
@@ -383,3 +391,7 @@ class Agent:
                 return self.toolbox.select(tool_choice), "auto"
             case _:
                 return self.toolbox.select(*tool_choice) if tool_choice else Toolbox(), "auto"
+
+
+def _writing(journal: JournalStore | None, run_id: str, *, new: bool) -> AbstractContextManager[Journal | None]:
+    return nullcontext() if journal is None else journal.writing(run_id, new=new)

@@ -16,9 +16,10 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 from agentkit.errors import JournalError
-from agentkit.events import Event, RunFinished, RunStarted, from_json, to_json
+from agentkit.events import Event, RunFinished, RunResumed, RunStarted, from_json, to_json
 
 VERSION = 1
 """The schema's version, kept in SQLite's ``user_version``."""
@@ -83,23 +84,46 @@ class JournalStore:
         with closing(_open(self.path)) as db, db:
             yield db
 
-    def run(self, run_id: str) -> RunJournal:
+    def run(self, run_id: str, *, new: bool = False) -> RunJournal:
         """The journal of one run, to be handed to `Run`. Continues where the run's events end.
 
+        Args:
+            run_id: The run.
+            new: It begins; there must be no run of this name.
+
         Raises:
-            JournalError: Another living process writes this run.
+            JournalError: Another living process, or another task of this one, writes this run; or it is not new.
         """
         self._drain()
-        with self._connect() as db:
+        name = (os.getpid(), self.path.resolve(), run_id)
+        with _claiming, self._connect() as db:
+            if name in _written_here:
+                raise JournalError(f"the run {run_id!r} is being written by this process already")
+            db.execute("BEGIN IMMEDIATE")
             row = db.execute("SELECT status, owner FROM runs WHERE run_id = ?", (run_id,)).fetchone()
             if row is not None:
                 if row[0] == "running" and _alive(row[1]):
                     raise JournalError(f"the run {run_id!r} is being written by another process ({row[1]})")
+                if new:
+                    raise JournalError(
+                        f"there is a run {run_id!r} in the journal already; resume it, or take another id"
+                    )
                 db.execute("UPDATE runs SET owner = ?, status = 'running' WHERE run_id = ?", (_owner(), run_id))
             last = db.execute("SELECT max(number) FROM events WHERE run_id = ?", (run_id,)).fetchone()[0]
-        if self._writer is None:
-            self._writer = _Writer(self.path)
-        return RunJournal(self._writer, run_id, 0 if last is None else last + 1)
+            if self._writer is None:
+                self._writer = _Writer(self.path)
+            journal = RunJournal(self._writer, run_id, 0 if last is None else last + 1, row[0] if row else "")
+            _written_here[name] = journal
+        return journal
+
+    @contextmanager
+    def writing(self, run_id: str, *, new: bool = False) -> Iterator[RunJournal]:
+        """The journal of one run (see `run`), which others may write after the ``with`` block."""
+        journal = self.run(run_id, new=new)
+        try:
+            yield journal
+        finally:
+            journal.close()
 
     def runs(self) -> list[RunRow]:
         """Every run, newest first."""
@@ -153,12 +177,13 @@ class JournalStore:
 class RunJournal:
     """The journal of one run: the `Journal` port over a store's writer."""
 
-    __slots__ = ("_number", "_run_id", "_writer")
+    __slots__ = ("__weakref__", "_number", "_run_id", "_status", "_writer")
 
-    def __init__(self, writer: _Writer, run_id: str, number: int) -> None:
+    def __init__(self, writer: _Writer, run_id: str, number: int, status: str) -> None:
         self._writer = writer
         self._run_id = run_id
         self._number = number
+        self._status = status  # how the run stands if nothing more comes; empty when its row says so already
 
     def append(self, event: Event) -> None:
         """Queue an event.
@@ -168,6 +193,7 @@ class RunJournal:
         """
         self._writer.put(self._run_id, self._number, event)
         self._number += 1
+        self._status = "" if isinstance(event, RunFinished) else "interrupted"
 
     async def flush(self) -> None:
         """Return when everything appended so far is on disk.
@@ -177,6 +203,18 @@ class RunJournal:
         """
         await self._writer.flush()
 
+    def close(self) -> None:
+        """Let others write the run. One that has not finished is interrupted, though its process lives on."""
+        for name in [name for name, journal in _written_here.items() if journal is self]:
+            del _written_here[name]
+        if self._status:
+            self._writer.release(self._run_id, self._status)
+
+
+_claiming = threading.Lock()
+_written_here: WeakValueDictionary[tuple[int, Path, str], RunJournal] = WeakValueDictionary()
+"""The runs that this process writes, by the journal's file and the run's name."""
+
 
 class _Writer:
     """The thread that writes: one transaction for everything that has gathered (group commit)."""
@@ -185,6 +223,7 @@ class _Writer:
         self._path = path
         self._wake = threading.Condition()
         self._rows: list[tuple[str, int, Event]] = []
+        self._released: list[tuple[str, str]] = []
         self._waiters: list[Callable[[str | None], None]] = []
         self._closing = False
         self._broken: str | None = None
@@ -197,6 +236,13 @@ class _Writer:
         with self._wake:
             self._rows.append((run_id, number, event))
             if len(self._rows) == 1:
+                self._wake.notify()
+
+    def release(self, run_id: str, status: str) -> None:
+        """Say how a run stands after everything of it that was put; nothing is left to do in a closed journal."""
+        with self._wake:
+            if self._broken is None:
+                self._released.append((run_id, status))
                 self._wake.notify()
 
     async def flush(self) -> None:
@@ -222,25 +268,29 @@ class _Writer:
             self._closing = True
             self._wake.notify()
         self._thread.join()
+        self._broken = self._broken or f"the journal {str(self._path)!r} is closed"
 
     def _work(self) -> None:
         with closing(_open(self._path)) as db:
             while True:
                 with self._wake:
-                    self._wake.wait_for(lambda: self._rows or self._waiters or self._closing)
+                    self._wake.wait_for(lambda: self._rows or self._released or self._waiters or self._closing)
                     if not self._waiters and not self._closing:
                         self._wake.wait_for(lambda: self._waiters or self._closing, timeout=GATHER)
                     rows, self._rows = self._rows, []
+                    released, self._released = self._released, []
                     waiters, self._waiters = self._waiters, []
                     closing_now = self._closing
-                self._commit(db, rows)
+                self._commit(db, rows, released)
                 for answer in waiters:
                     answer(self._broken)
                 if closing_now and not self._rows:
                     return
 
-    def _commit(self, db: sqlite3.Connection, rows: list[tuple[str, int, Event]]) -> None:
-        if self._broken is not None or not rows:
+    def _commit(
+        self, db: sqlite3.Connection, rows: list[tuple[str, int, Event]], released: list[tuple[str, str]]
+    ) -> None:
+        if self._broken is not None or not (rows or released):
             return
         try:
             encoded = [(run_id, number, _encode(event)) for run_id, number, event in rows]
@@ -248,6 +298,11 @@ class _Writer:
                 db.executemany("INSERT INTO events VALUES (?, ?, ?)", encoded)
                 for run_id, _, event in rows:
                     _index(db, run_id, event)
+                for run_id, status in released:
+                    db.execute(
+                        "UPDATE runs SET status = ? WHERE run_id = ? AND status = 'running' AND owner = ?",
+                        (status, run_id, _owner()),
+                    )
         except (sqlite3.Error, TypeError, ValueError) as error:
             self._broken = f"cannot write the journal {str(self._path)!r}: {error}"
 
@@ -277,6 +332,8 @@ def _index(db: sqlite3.Connection, run_id: str, event: Event) -> None:
             "INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, NULL, 'running', ?)",
             (run_id, event.agent, event.task, event.at, _owner()),
         )
+    elif isinstance(event, RunResumed):
+        db.execute("UPDATE runs SET finished = NULL WHERE run_id = ?", (run_id,))
     elif isinstance(event, RunFinished):
         db.execute("UPDATE runs SET finished = ?, status = ? WHERE run_id = ?", (event.at, event.status, run_id))
 

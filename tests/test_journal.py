@@ -13,6 +13,7 @@ from agentkit.events import (
     Event,
     ModelCalled,
     RunFinished,
+    RunResumed,
     RunStarted,
     StepFinished,
     StepStarted,
@@ -128,3 +129,61 @@ def test_every_event_survives_json() -> None:
 def test_an_unknown_event_is_from_another_version() -> None:
     with pytest.raises(JournalError, match="unknown event kind 'dance'"):
         from_json({"kind": "dance", "at": 1.0})
+
+
+async def test_a_run_has_one_writer_at_a_time_in_a_process_too(store: JournalStore) -> None:
+    with store.writing("r1") as journal:
+        journal.append(RunStarted(1.0, "r1", "Shop", "sell"))
+        with pytest.raises(JournalError, match=r"^the run 'r1' is being written by this process already$"):
+            JournalStore(store.path).run("r1")
+    with store.writing("r1"):
+        pass
+    store.close()
+
+
+async def test_a_run_that_is_left_unfinished_is_interrupted_though_its_process_lives(store: JournalStore) -> None:
+    with store.writing("r1") as journal:
+        journal.append(RunStarted(1.0, "r1", "Shop", "sell"))
+        assert [row.status for row in store.runs()] == ["running"]
+    assert [row.status for row in store.runs()] == ["interrupted"]
+    store.close()
+
+
+async def test_looking_at_a_finished_run_leaves_its_status(store: JournalStore) -> None:
+    with store.writing("r1") as journal:
+        journal.append(RunStarted(1.0, "r1", "Shop", "sell"))
+        journal.append(RunFinished(5.0, "failed"))
+    with store.writing("r1"):
+        pass
+    assert [(row.status, row.finished) for row in store.runs()] == [("failed", 5.0)]
+    store.close()
+
+
+async def test_a_resumed_run_has_not_finished(store: JournalStore) -> None:
+    with store.writing("r1") as journal:
+        journal.append(RunStarted(1.0, "r1", "Shop", "sell"))
+        journal.append(RunFinished(5.0, "stopped"))
+    with store.writing("r1") as journal:
+        journal.append(RunResumed(9.0))
+        assert [(row.status, row.finished) for row in store.runs()] == [("running", None)]
+    store.close()
+
+
+async def test_a_new_run_may_not_have_the_name_of_another(store: JournalStore) -> None:
+    with store.writing("r1", new=True) as journal:
+        journal.append(RunStarted(1.0, "r1", "Shop", "sell"))
+    with pytest.raises(JournalError) as caught:
+        store.run("r1", new=True)
+    assert str(caught.value) == "there is a run 'r1' in the journal already; resume it, or take another id"
+    store.close()
+
+
+async def test_a_closed_journal_takes_nothing_more_and_says_so(store: JournalStore) -> None:
+    journal = store.run("r1")
+    journal.append(RunStarted(1.0, "r1", "Shop", "sell"))
+    store.close()
+    with pytest.raises(JournalError, match=r"^the journal '.*runs\.sqlite' is closed$"):
+        journal.append(RunFinished(5.0, "done"))
+    with pytest.raises(JournalError, match=r"^the journal '.*runs\.sqlite' is closed$"):
+        await journal.flush()
+    journal.close()

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
+import sys
+from asyncio.subprocess import PIPE
 from pathlib import Path
 
 import pytest
@@ -20,6 +23,7 @@ from agentkit.events import (
     StepStarted,
 )
 from agentkit.messages import Usage
+from agentkit.planners.intent import ModelIntent
 from agentkit.planning import Intent, PlanRequest
 from agentkit.protocols import ApprovalRequest, Decision
 from agentkit.resuming import RETRY, check_tools, elapsed, history, settle, used
@@ -359,3 +363,69 @@ async def test_a_write_in_doubt_in_a_subgoal_can_be_retried(store: JournalStore)
     assert (settled.status, settled.output) == ("done", ["x", "t"])
     assert world.log.count("start x") == 2
     store.close()
+
+
+async def test_one_of_two_resumes_in_a_process_is_refused(store: JournalStore) -> None:
+    world = World()
+    plan = 'a = look(name="a")\nb = look(name="b")\nanswer([a, b])'
+    agent = Agent(ScriptedModel([plan]), tools=world.tools())
+    await interrupted(agent, store, CrashAfter("a"))
+    world.gates["b"] = asyncio.Event()
+    first = asyncio.ensure_future(agent.resume("r", store))
+    await asyncio.sleep(0)
+    with pytest.raises(JournalError, match=r"^the run 'r' is being written by this process already$"):
+        await agent.resume("r", JournalStore(store.path))
+    world.gates["b"].set()
+    assert (await first).output == ["a", "b"]
+    store.close()
+
+
+RIVAL = """
+import asyncio, sys
+from agentkit import Agent, JournalStore, tool
+from agentkit.errors import JournalError
+from agentkit.testing import ScriptedModel
+
+@tool(effect="read", version="1")
+async def look(name: str) -> str:
+    '''Look.
+
+    Args:
+        name: Where.
+    '''
+    await asyncio.sleep(1.0)
+    return name
+
+print("ready", flush=True)
+sys.stdin.readline()
+try:
+    print(asyncio.run(Agent(ScriptedModel([]), tools=[look]).resume("r", JournalStore(sys.argv[1]))).output, flush=True)
+except JournalError as error:
+    print(error, flush=True)
+"""
+
+
+async def test_of_two_processes_that_resume_at_once_one_does(store: JournalStore) -> None:
+    await interrupted(Agent(ScriptedModel([PLAN]), tools=[look]), store, CrashAfter("a"))
+    store.close()
+    rivals = [
+        await asyncio.create_subprocess_exec(
+            sys.executable, "-c", RIVAL, str(store.path), stdin=PIPE, stdout=PIPE, stderr=PIPE
+        )
+        for _ in range(2)
+    ]
+    for rival in rivals:
+        assert rival.stdout is not None
+        assert await rival.stdout.readline() == b"ready\n"
+    told = [out.decode().strip() for out, _ in await asyncio.gather(*(rival.communicate(b"\n") for rival in rivals))]
+    assert "['a', 'b', 'c']" in told
+    [other] = [line for line in told if line != "['a', 'b', 'c']"]
+    assert re.fullmatch(r"the run 'r' is being written by another process \(.+:\d+\)", other)
+    assert [event.step for event in store.events("r") if isinstance(event, StepStarted)] == ["a", "b", "c"]
+    store.close()
+
+
+async def test_a_limit_that_is_used_up_while_the_request_is_judged_ends_the_run_with_an_answer() -> None:
+    intent = ModelIntent("sells hats")
+    result = await Agent(ScriptedModel([]), intent=intent).run("?", limits=Limits(model_calls=0))
+    assert (result.status, result.error) == ("stopped", "stopped: the limit model_calls=0 is used up")
