@@ -119,6 +119,13 @@ class LexicalIndex:
                 self._db.execute(f"DELETE FROM {self._keys} WHERE number = ?", row)
         self._done()
 
+    def clear(self) -> None:
+        """Take every text out, and make the index anew."""
+        self._db.execute(f"DROP TABLE {self._words}")
+        self._db.execute(f"DROP TABLE {self._keys}")
+        self._counts.clear()
+        self._create()
+
     def purge(self) -> None:
         """Rewrite the index without the words of removed texts, so that the file holds no trace of them."""
         self._db.execute(f"INSERT INTO {self._words} ({self._words}) VALUES ('optimize')")

@@ -6,13 +6,16 @@ Short-term memory keeps a conversation inside a token budget; long-term memory k
 if __name__ != "agentkit.memory":
     raise ImportError("import agentkit.memory, not memory")
 
+from agentkit.memory.chroma import ChromaStore
 from agentkit.memory.in_memory import InMemoryStore
 from agentkit.memory.records import EVERYTHING, KINDS, Filter, Kind, Memory, Provenance, Scope
+from agentkit.memory.sqlite import SqliteStore
 from agentkit.memory.store import Disagreement, Match, MemoryStore, history
 
 __all__ = [
     "EVERYTHING",
     "KINDS",
+    "ChromaStore",
     "Disagreement",
     "Filter",
     "InMemoryStore",
@@ -22,5 +25,6 @@ __all__ = [
     "MemoryStore",
     "Provenance",
     "Scope",
+    "SqliteStore",
     "history",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from pathlib import Path
 
 from agentkit.embeddings import FunctionEmbedder
 from agentkit.lexical import query_words
@@ -18,7 +19,8 @@ def word_vectors(texts: Sequence[str]) -> list[list[float]]:
         vector = [1e-6] * DIMENSION
         for word in query_words(text):
             digest = hashlib.sha256(word.encode()).digest()
-            vector[digest[0] % DIMENSION] += 1.0 if digest[1] % 2 else -1.0
+            for place, sign in zip(digest[0:6:2], digest[1:6:2], strict=True):
+                vector[place % DIMENSION] += 1.0 if sign % 2 else -1.0
         vectors.append(vector)
     return vectors
 
@@ -26,3 +28,8 @@ def word_vectors(texts: Sequence[str]) -> list[list[float]]:
 def embedder(name: str = "words") -> FunctionEmbedder:
     """An embedder that needs no weights."""
     return FunctionEmbedder(word_vectors, name=name, dimension=DIMENSION)
+
+
+def holding(folder: Path, word: str) -> list[str]:
+    """The files below a folder that hold the bytes of a word, in any case."""
+    return [path.name for path in folder.rglob("*") if path.is_file() and word.encode() in path.read_bytes().lower()]

@@ -1,0 +1,210 @@
+"""A memory store on Chroma: records and words in SQLite, vectors in Chroma, embedded or on a server.
+
+SQLite is the source of truth. It holds the records, their vectors, and the changes that Chroma has still to be told;
+these are told in batches and forgotten when Chroma has confirmed them, so that a process that is killed at any instant
+loses nothing. Searches compare what Chroma does not know yet by themselves.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from agentkit.embeddings import Embedder
+from agentkit.errors import DefinitionError, MemoryStoreError
+from agentkit.memory._chroma_client import ChromaIndex, is_url
+from agentkit.memory._record_store import SPARE, RecordStore
+from agentkit.memory.records import Filter, Scope
+from agentkit.memory.store import Disagreement, Match
+
+GATHER = 256
+"""Changes that wait in SQLite before Chroma is told; one at a time costs it ten times as much."""
+
+FEW = 4_000
+"""Up to so many memories that meet a filter are compared one and all; of more, Chroma's nearest are filtered."""
+
+_SAME = 0.999
+"""Cosine of two vectors that count as equal after Chroma has kept one."""
+
+
+class ChromaStore(RecordStore):
+    """Memories on Chroma. In Chroma there are ids and vectors only: no text, no metadata, no names.
+
+    Args:
+        where: A folder that Chroma keeps its files in, for one process at a time; or the URL of a server
+            (``chroma run``), for several.
+        embedder: Makes the vectors.
+        records: The SQLite file; by default ``records.db`` in the folder. With a server it must be given.
+        name: What the collections are called, followed by a hash of the user.
+        headers: HTTP headers for a server, such as a token.
+
+    Raises:
+        MemoryStoreError: The files cannot be opened, or another process has the folder open.
+        DefinitionError: The records were written with another embedder. If Chroma's vectors were, the first use says
+            so.
+    """
+
+    def __init__(
+        self,
+        where: str | Path,
+        embedder: Embedder,
+        *,
+        records: str | Path | None = None,
+        name: str = "memory",
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        if records is None and is_url(where):
+            raise DefinitionError(f"give records=, the SQLite file of the memories with vectors at {str(where)!r}.")
+        self._lock = None if is_url(where) else _one_process(Path(where))
+        super().__init__(records or Path(where) / "records.db", embedder)
+        with self._database.writing() as db:
+            db.execute("INSERT OR IGNORE INTO about VALUES ('store', ?)", (uuid.uuid4().hex,))
+        store = self._database.value("SELECT value FROM about WHERE key = 'store'")
+        folder = where if is_url(where) else Path(where) / "chroma"
+        self._index = ChromaIndex(folder, name=name, store=store, embedder=embedder, headers=headers or {})
+
+    # -- telling Chroma
+
+    def _vectors_written(self, vectors: Mapping[str, bytes], scopes: Mapping[str, Scope]) -> None:
+        self._note(((id, self._index.part(scopes[id].user)) for id in vectors), removed=False)
+
+    def _vectors_removed(self, scopes: Mapping[str, Scope]) -> None:
+        self._note(((id, self._index.part(scope.user)) for id, scope in scopes.items()), removed=True)
+
+    def _note(self, changes: Iterable[tuple[str, str]], *, removed: bool) -> None:
+        rows = ((id, part, int(removed)) for id, part in changes)
+        self._database.connection.executemany("INSERT INTO pending (id, part, removed) VALUES (?, ?, ?)", rows)
+
+    def _written(self, ids: set[str]) -> None:
+        waiting, removed = self._database.rows("SELECT count(*), total(removed) FROM pending")[0]
+        if removed:
+            self._tell()
+        elif waiting >= GATHER:
+            self._tell(patient=True)
+
+    def _tell(self, *, patient: bool = False) -> None:
+        """Bring all pending changes to Chroma. If it fails they stay pending; `patient` leaves it at that."""
+        try:
+            with self._database.writing() as db:
+                rows = self._database.rows("SELECT id, part, removed FROM pending ORDER BY change")
+                last = {(part, id): bool(removed) for id, part, removed in rows}
+                vectors = self._database.vectors([id for (_, id), removed in last.items() if not removed])
+                puts: dict[str, dict[str, bytes]] = defaultdict(dict)
+                removals: dict[str, list[str]] = defaultdict(list)
+                for (part, id), removed in last.items():
+                    if removed or id not in vectors:
+                        removals[part].append(id)
+                    else:
+                        puts[part][id] = vectors[id]
+                for part, ids in removals.items():
+                    self._index.remove(part, ids)
+                for part, new in puts.items():
+                    self._index.put(part, new)
+                db.execute("DELETE FROM pending")
+        except MemoryStoreError:
+            if not patient:
+                raise
+
+    # -- searching
+
+    def _search_meaning(self, vector: bytes, scope: Scope, k: int, only: Filter) -> list[Match]:
+        pending = {row[0] for row in self._database.rows("SELECT DISTINCT id FROM pending")}
+        scores = _cosines(vector, self._database.vectors(sorted(pending)))
+        if only.ids is not None:
+            return self._among(vector, scores, self._database.ids(scope, only, -1), scope, only)[:k]
+        parts = self._parts(scope)
+        wanted = k * SPARE
+        while True:
+            found = [self._index.search(part, vector, wanted) for part in parts]
+            nearest = {id: score for each in found for id, score in each.items() if id not in pending}
+            best = self._admitted(nearest | scores, scope, only)
+            if len(best) >= k or all(len(each) < wanted for each in found):
+                return best[:k]
+            few = self._database.ids(scope, only, FEW + 1)
+            if len(few) <= FEW:
+                return self._among(vector, scores, few, scope, only)[:k]
+            wanted *= SPARE
+
+    def _among(
+        self, vector: bytes, pending: Mapping[str, float], ids: Sequence[str], scope: Scope, only: Filter
+    ) -> list[Match]:
+        """Compare just these memories."""
+        known = [id for id in ids if id not in pending]
+        found = {id: pending[id] for id in ids if id in pending}
+        return self._admitted(found | _cosines(vector, self._database.vectors(known)), scope, only)
+
+    def _parts(self, scope: Scope) -> list[str]:
+        users = self._database.rows(
+            "SELECT DISTINCT user FROM namespaces WHERE namespace IN (SELECT value FROM json_each(?))",
+            str(self._database.visible(scope)),
+        )
+        return [self._index.part(user) for (user,) in users]
+
+    # -- order
+
+    def _check_index(self) -> list[Disagreement]:
+        pending = {row[0] for row in self._database.rows("SELECT DISTINCT id FROM pending")}
+        return [Disagreement(id, "vectors", problem) for _, id, problem in self._differences() if id not in pending]
+
+    def _differences(self) -> Iterator[tuple[str, str, str]]:
+        """Collection, id and problem of each vector that Chroma has not as SQLite has it."""
+        owners: dict[str, set[str]] = {part: set() for part in self._index.parts()}
+        for user, id in self._database.rows(
+            "SELECT n.user, m.id FROM vectors JOIN memories m USING (number) JOIN namespaces n USING (namespace)"
+        ):
+            owners.setdefault(self._index.part(user), set()).add(id)
+        for part, ids in owners.items():
+            theirs = dict(self._index.vectors(part))
+            ours = self._database.vectors(sorted(ids))
+            for id in sorted(ids - theirs.keys()):
+                yield part, id, "Chroma does not have its vector"
+            for id in sorted(theirs.keys() - ids):
+                yield part, id, "Chroma has a vector of no memory"
+            for id in sorted(ids & theirs.keys()):
+                if _cosines(ours[id], {id: theirs[id]})[id] < _SAME:
+                    yield part, id, "Chroma has another vector"
+
+    def _repair_index(self) -> None:
+        with self._database.writing():
+            for part, id, _ in self._differences():
+                self._note([(id, part)], removed=False)  # what has no memory is found to have no vector, and removed
+        self._tell()
+
+    def _close(self) -> None:
+        try:
+            self._tell(patient=True)
+            super()._close()
+        finally:
+            self._index.close()
+            if self._lock is not None:
+                self._lock.release()
+
+
+def _one_process(folder: Path) -> Any:
+    import filelock
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = filelock.FileLock(folder / ".lock", thread_local=False)  # released by the store's thread
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        raise MemoryStoreError(
+            f"the memory {str(folder)!r} is open already, and Chroma allows one process a folder. For several, run a "
+            f"server (chroma run --path {str(folder / 'chroma')!r}) and give its URL."
+        ) from None
+    except OSError as error:
+        raise MemoryStoreError(f"cannot open the memory {str(folder)!r}: {error}") from error
+    return lock
+
+
+def _cosines(vector: bytes, others: Mapping[str, bytes]) -> dict[str, float]:
+    import numpy as np
+
+    if not others:
+        return {}
+    rows = np.frombuffer(b"".join(others.values()), dtype=np.float32).reshape(len(others), -1)
+    scores = rows @ np.frombuffer(vector, dtype=np.float32)
+    return dict(zip(others, scores.tolist(), strict=True))

@@ -1,0 +1,68 @@
+"""A memory store in one SQLite file: records, words and vectors; meaning is searched exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from agentkit.embeddings import Embedder
+from agentkit.memory._matrix import Matrix
+from agentkit.memory._record_store import RecordStore
+from agentkit.memory.records import Filter, Scope
+from agentkit.memory.store import Disagreement, Match
+
+
+class SqliteStore(RecordStore):
+    """Memories in a file, for one machine and up to some 100,000 memories.
+
+    The vectors are kept in RAM too (1.5 kB each with `MiniLM`), and compared one and all: nothing near is missed.
+    Several processes may use the file.
+
+    Args:
+        path: The file; it is made if it is missing. ``:memory:`` keeps everything in RAM.
+        embedder: Makes the vectors; without one, memories are found by their words only.
+
+    Raises:
+        MemoryStoreError: The file cannot be opened.
+        DefinitionError: The file was written with another embedder.
+    """
+
+    def __init__(self, path: str | Path, embedder: Embedder | None = None) -> None:
+        super().__init__(path, embedder)
+        self._matrix: Matrix | None = None
+        self._seen = 0
+
+    def _current(self) -> Matrix:
+        """The matrix, read again if another process has written."""
+        assert self._embedder is not None
+        version = self._database.foreign_version
+        if self._matrix is None or version != self._seen:
+            matrix = self._matrix or Matrix(self._embedder.dimension)
+            matrix.load(self._database)
+            self._matrix, self._seen = matrix, version
+        return self._matrix
+
+    def _search_meaning(self, vector: bytes, scope: Scope, k: int, only: Filter) -> list[Match]:
+        import numpy as np
+
+        visible = self._database.visible(scope)
+        special = bool(only.where) or only.ids is not None or only.flagged is not None
+        numbers = self._database.numbers(scope, only) if special else None
+        nearest = self._current().search(np.frombuffer(vector, dtype=np.float32), k, visible, only, numbers)
+        return self._admitted(dict(nearest), scope, only)
+
+    def _vectors_written(self, vectors: Mapping[str, bytes], scopes: Mapping[str, Scope]) -> None:
+        """The matrix follows after the transaction."""
+
+    def _vectors_removed(self, scopes: Mapping[str, Scope]) -> None:
+        """The matrix follows after the transaction."""
+
+    def _written(self, ids: set[str]) -> None:
+        if self._matrix is not None:
+            self._matrix.follow(self._database, ids)
+
+    def _check_index(self) -> list[Disagreement]:
+        return []  # the matrix is the file's own vectors
+
+    def _repair_index(self) -> None:
+        self._matrix = None

@@ -1,0 +1,257 @@
+"""The store on Chroma, embedded and on a server, passes the suite of the port and survives what happens to it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agentkit.errors import DefinitionError, MemoryStoreError
+from agentkit.memory import Filter, Scope, chroma
+from agentkit.memory.chroma import ChromaStore
+from tests.conformance.memory_store import ANNA, BEN, MemoryStoreConformance, fact, meaning, words
+from tests.memory.chroma_server import chroma_server
+from tests.memory.doubles import embedder, holding
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.slow
+class TestEmbedded(MemoryStoreConformance):
+    @pytest.fixture
+    async def store(self, tmp_path: Path) -> AsyncIterator[ChromaStore]:
+        store = ChromaStore(tmp_path, embedder())
+        yield store
+        await store.aclose()
+
+
+class TestEmbeddedAtOnce(MemoryStoreConformance):
+    """Every change is told to Chroma at once, and nearly every search goes there."""
+
+    @pytest.fixture
+    async def store(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[ChromaStore]:
+        monkeypatch.setattr(chroma, "GATHER", 1)
+        monkeypatch.setattr(chroma, "FEW", 1)
+        store = ChromaStore(tmp_path, embedder())
+        yield store
+        await store.aclose()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with chroma_server(tmp_path_factory.mktemp("chroma")) as url:
+        yield url
+
+
+class TestServer(MemoryStoreConformance):
+    @pytest.fixture
+    async def store(self, server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[ChromaStore]:
+        monkeypatch.setattr(chroma, "GATHER", 1)
+        store = ChromaStore(server, embedder(), records=tmp_path / "records.db", name=f"t{os.urandom(6).hex()}")
+        yield store
+        await store.aclose()
+
+
+def chroma_of(store: ChromaStore) -> Any:
+    return store._index
+
+
+async def test_changes_are_gathered_and_told_in_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chroma, "GATHER", 3)
+    store = ChromaStore(tmp_path, embedder())
+    part = chroma_of(store).part("anna")
+    for number in range(5):
+        await store.add(fact(f"hat {number}", id=f"{number}"), scope=ANNA)
+    assert sorted(id for id, _ in chroma_of(store).vectors(part)) == ["0", "1", "2"]
+    assert len(await meaning(store, "hat", k=10)) == 5, "what Chroma does not know yet is found too"
+    await store.aclose()
+    store = ChromaStore(tmp_path, embedder())
+    assert sorted(id for id, _ in chroma_of(store).vectors(part)) == ["0", "1", "2", "3", "4"], "told at closing"
+    await store.delete("4", scope=ANNA)
+    assert "4" not in dict(chroma_of(store).vectors(part)), "a deletion is told at once"
+    await store.aclose()
+
+
+async def test_chroma_never_gets_a_text_or_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chroma, "GATHER", 1)
+    store = ChromaStore(tmp_path, embedder())
+    await store.add(fact("the password is zzyzx", metadata={"note": "qqfrob"}), scope=ANNA)
+    await store.aclose()
+    for word in ("zzyzx", "qqfrob", "anna", "password"):
+        assert holding(tmp_path / "chroma", word) == [], word
+
+
+async def test_after_deletion_no_file_holds_the_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chroma, "GATHER", 1)
+    store = ChromaStore(tmp_path, embedder())
+    secret = fact("the password is zzyzx")
+    await store.add(fact("other"), secret, scope=ANNA)
+    await store.delete(secret.id, scope=ANNA)
+    assert holding(tmp_path, "zzyzx") == []
+    assert await meaning(store, "password") == ["other"]
+    await store.aclose()
+
+
+async def test_one_process_a_folder(tmp_path: Path) -> None:
+    store = ChromaStore(tmp_path, embedder())
+    with pytest.raises(MemoryStoreError) as caught:
+        ChromaStore(tmp_path, embedder())
+    assert str(caught.value) == (
+        f"the memory {str(tmp_path)!r} is open already, and Chroma allows one process a folder. For several, run a "
+        f"server (chroma run --path {str(tmp_path / 'chroma')!r}) and give its URL."
+    )
+    await store.aclose()
+    await ChromaStore(tmp_path, embedder()).aclose()
+
+
+async def test_another_embedder_is_refused_by_records_and_by_chroma(tmp_path: Path) -> None:
+    store = ChromaStore(tmp_path, embedder())
+    await store.add(fact("hat"), scope=ANNA)
+    await store.aclose()
+    with pytest.raises(DefinitionError, match="was written with the embedder 'words'"):
+        ChromaStore(tmp_path, embedder("better"))
+    store = ChromaStore(tmp_path, embedder())
+    store._index._mine["embedder"] = "better"
+    with pytest.raises(DefinitionError, match=r"/chroma' was written with the embedder 'words' \(64"):
+        await meaning(store, "hat")
+    store._index._mine["embedder"] = "words"
+    await store.aclose()
+
+
+async def test_collections_of_other_records_are_refused(server: str, tmp_path: Path) -> None:
+    first = ChromaStore(server, embedder(), records=tmp_path / "one.db", name="shared")
+    await first.add(fact("hat"), scope=ANNA)
+    await first.aclose()
+    second = ChromaStore(server, embedder(), records=tmp_path / "two.db", name="shared")
+    await second.add(fact("scarf"), scope=ANNA)
+    with pytest.raises(DefinitionError) as caught:
+        await meaning(second, "scarf")
+    assert str(caught.value) == (
+        f"the Chroma at {server!r} has collections 'shared' of other records; open it with the records file "
+        "that it was made with, or choose another name=."
+    )
+
+
+def test_a_server_needs_the_file_of_the_records() -> None:
+    with pytest.raises(DefinitionError) as caught:
+        ChromaStore("http://127.0.0.1:8000", embedder())
+    assert str(caught.value) == (
+        "give records=, the SQLite file of the memories with vectors at 'http://127.0.0.1:8000'."
+    )
+
+
+async def test_a_server_that_is_away_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chroma, "GATHER", 1)
+    away = ChromaStore("http://127.0.0.1:1", embedder(), records=tmp_path / "records.db")
+    hat = fact("a red hat")
+    await away.add(hat, fact("a scarf"), scope=ANNA)
+    assert await words(away, "hat") == ["a red hat"]
+    with pytest.raises(MemoryStoreError) as caught:
+        await meaning(away, "hat")
+    assert "Is the server running at that URL? The records are kept, and their vectors are brought there" in str(
+        caught.value
+    )
+    with pytest.raises(MemoryStoreError, match=r"Chroma at 'http://127\.0\.0\.1:1' failed"):
+        await away.delete(hat.id, scope=ANNA)
+    assert await away.get(hat.id, scope=ANNA) is None
+    await away.aclose()
+    with chroma_server(tmp_path) as url:
+        back = ChromaStore(url, embedder(), records=tmp_path / "records.db")
+        assert await meaning(back, "hat scarf") == ["a scarf"]
+        assert await back.repair() == await back.check() == []
+        await back.aclose()
+
+
+async def test_disagreements_with_chroma_are_found_and_mended(tmp_path: Path) -> None:
+    store = ChromaStore(tmp_path, embedder())
+    await store.add(fact("a red hat", id="a"), fact("a scarf", id="b"), fact("a glove", BEN, id="c"), scope=Scope("*"))
+    await store.aclose()
+    store = ChromaStore(tmp_path, embedder())
+    index, part = chroma_of(store), chroma_of(store).part("anna")
+    theirs = dict(index.vectors(part))
+    index.remove(part, ["a"])
+    index.put(part, {"b": theirs["a"], "ghost": theirs["a"]})
+    expected = {
+        ("a", "Chroma does not have its vector"),
+        ("b", "Chroma has another vector"),
+        ("ghost", "Chroma has a vector of no memory"),
+    }
+    assert {(found.id, found.problem) for found in await store.check()} == expected
+    assert {(found.id, found.problem) for found in await store.repair()} == expected
+    assert await store.check() == []
+    assert await meaning(store, "red hat", k=1) == ["a red hat"]
+    await store.aclose()
+
+
+async def test_a_filter_keeps_looking_behind_better_matches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chroma, "GATHER", 1)
+    store = ChromaStore(tmp_path, embedder())
+    await store.add(*(fact("hat", id=f"n{n}") for n in range(300)), scope=ANNA)
+    lesson = fact("a hat among many other words here", kind="lesson", id="lesson")
+    await store.add(lesson, scope=ANNA)
+    only = Filter(kinds=("lesson",))
+    assert await meaning(store, "hat", k=1, only=only) == [lesson.text]
+    monkeypatch.setattr(chroma, "FEW", 0)
+    assert await meaning(store, "hat", k=1, only=only) == [lesson.text]
+    await store.aclose()
+
+
+WRITER = """
+import asyncio, sys
+from agentkit.memory import Memory, Scope, chroma
+from agentkit.memory.chroma import ChromaStore
+from tests.memory.doubles import embedder
+
+async def main():
+    chroma.GATHER = 5
+    store = ChromaStore(sys.argv[1], embedder())
+    anna = Scope("anna")
+    for number in range(100000):
+        await store.add(Memory(text=f"thing number{number}", id=f"{number}", scope=anna), scope=anna)
+        if number % 3 == 2:
+            await store.delete(f"{number - 1}", scope=anna)
+        print(number, flush=True)
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("writes", [7, 23, 40])
+def test_a_process_killed_while_it_writes_loses_nothing(tmp_path: Path, writes: int) -> None:
+    child = subprocess.Popen(
+        [sys.executable, "-c", WRITER, str(tmp_path)], stdout=subprocess.PIPE, cwd=ROOT, env={**os.environ}, text=True
+    )
+    assert child.stdout is not None
+    confirmed = -1
+    for line in child.stdout:
+        confirmed = int(line)
+        if confirmed >= writes:
+            child.send_signal(signal.SIGKILL)
+            break
+    confirmed = max([confirmed, *(int(line) for line in child.stdout if line.endswith("\n"))])
+    child.wait()
+    child.stdout.close()
+    asyncio.run(_survived(tmp_path, confirmed))
+
+
+async def _survived(folder: Path, confirmed: int) -> None:
+    store = ChromaStore(folder, embedder())
+    kept = {memory.id for memory in await store.list(scope=ANNA)}
+    deleted = {f"{number - 1}" for number in range(confirmed + 1) if number % 3 == 2}
+    assert {f"{number}" for number in range(confirmed + 1)} - deleted <= kept
+    assert not deleted & kept
+    for id in sorted(kept, key=int)[-3:]:
+        assert await words(store, f"number{id}") == [f"thing number{id}"]
+        assert (await meaning(store, f"thing number{id}", k=1)) == [f"thing number{id}"]
+    await store.repair()
+    assert await store.check() == []
+    assert {id for id, _ in chroma_of(store).vectors(chroma_of(store).part("anna"))} == kept
+    await store.aclose()
