@@ -8,23 +8,42 @@ if __name__ != "agentkit.memory":
 
 from agentkit.memory.chroma import ChromaStore
 from agentkit.memory.in_memory import InMemoryStore
+from agentkit.memory.recall import (
+    GENERATIVE_AGENTS,
+    LongTermMemory,
+    Recalled,
+    Recollection,
+    Reranker,
+    Weights,
+)
 from agentkit.memory.records import EVERYTHING, KINDS, Filter, Kind, Memory, Provenance, Scope
+from agentkit.memory.rewriting import ModelRewriter, Rewriter, Rewritten, Unsolvable
 from agentkit.memory.sqlite import SqliteStore
 from agentkit.memory.store import Disagreement, Match, MemoryStore, history
 
 __all__ = [
     "EVERYTHING",
+    "GENERATIVE_AGENTS",
     "KINDS",
     "ChromaStore",
     "Disagreement",
     "Filter",
     "InMemoryStore",
     "Kind",
+    "LongTermMemory",
     "Match",
     "Memory",
     "MemoryStore",
+    "ModelRewriter",
     "Provenance",
+    "Recalled",
+    "Recollection",
+    "Reranker",
+    "Rewriter",
+    "Rewritten",
     "Scope",
     "SqliteStore",
+    "Unsolvable",
+    "Weights",
     "history",
 ]
