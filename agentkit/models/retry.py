@@ -7,23 +7,25 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
-from agentkit.errors import DefinitionError, ModelUnavailableError
-from agentkit.messages import ModelProfile, ModelRequest, ModelResponse, TextDelta
+from agentkit.errors import DefinitionError, ModelError, ModelUnavailableError
+from agentkit.messages import ModelRequest, ModelResponse, TextDelta, Usage
+from agentkit.models._wrapper import Wrapper, charge, close_stream, open_stream, told
 from agentkit.protocols import Model, ModelStream
 
 if TYPE_CHECKING:
     from tenacity import AsyncRetrying, RetryCallState
 
 
-class RetryingModel:
+class RetryingModel(Wrapper):
     """Tries `model` again after a `ModelUnavailableError`, and only after that.
 
     Waits grow exponentially with jitter, and are never shorter than the provider's ``retry_after``. A provider that
     asks for a wait longer than `longest_wait` is not tried again. A stream is tried again until its first piece has
-    arrived; what was already handed on cannot be taken back, so a later failure is raised.
+    arrived; what was already handed on cannot be taken back, so a later failure is raised. The usage of an answer, or
+    of the last error, holds that of the failed tries too.
 
     Args:
-        model: The model to try.
+        model: The model to try, or its model id.
         attempts: Tries in all, the first included.
         first_wait: Seconds before the second try; the next waits double.
         longest_wait: The longest wait in seconds.
@@ -33,7 +35,7 @@ class RetryingModel:
 
     def __init__(
         self,
-        model: Model,
+        model: Model | str,
         *,
         attempts: int = 4,
         first_wait: float = 0.5,
@@ -43,45 +45,35 @@ class RetryingModel:
     ) -> None:
         if attempts < 1:
             raise DefinitionError(f"attempts is {attempts!r}; expected at least 1 (one try, no retry).")
-        self.model = model
+        super().__init__(model)
         self._attempts = attempts
         self._first_wait = first_wait
         self._longest_wait = longest_wait
         self._jitter = jitter
         self._sleep = sleep
 
-    @property
-    def name(self) -> str:
-        """The model id of the model that is tried."""
-        return self.model.name
-
-    @property
-    def profile(self) -> ModelProfile:
-        """What the model that is tried can do."""
-        return self.model.profile
-
     async def request(self, request: ModelRequest) -> ModelResponse:
-        """Answer `request`, in as many attempts as the budget allows; the last error is raised as it is."""
-        return await self._retrying()(self.model.request, request)
+        """Answer `request`, in as many attempts as the budget allows; the last error is raised."""
+        tries = _Tries()
+        return tries.told(await self._retrying()(tries.counted, self.model.request, request))
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[TextDelta | ModelResponse, None]:
         """Answer `request` piece by piece; see the class for which failures are tried again."""
+        tries = _Tries()
         source: ModelStream
         first: TextDelta | ModelResponse
-        first, source = await self._retrying()(self._open, request)
+        first, source = await self._retrying()(tries.counted, self._open, request)
         async with AsyncExitStack() as stack:
-            stack.push_async_callback(_close, source)
-            yield first
-            async for piece in source:
-                yield piece
+            stack.push_async_callback(close_stream, source)
+            try:
+                yield tries.told(first) if isinstance(first, ModelResponse) else first
+                async for piece in source:
+                    yield tries.told(piece) if isinstance(piece, ModelResponse) else piece
+            except ModelError as error:
+                raise charge(error, tries.spent) from None
 
     async def _open(self, request: ModelRequest) -> tuple[TextDelta | ModelResponse, ModelStream]:
-        source = self.model.stream(request)
-        try:
-            return await anext(source), source
-        except BaseException:
-            await _close(source)
-            raise
+        return await open_stream(self.model.stream(request))
 
     def _retrying(self) -> AsyncRetrying:
         from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt
@@ -108,8 +100,23 @@ class RetryingModel:
         return max(backoff, asked or 0.0)
 
 
-async def _close(source: Any) -> None:
-    """Close a stream, where it can be closed: an async generator can, a bare iterator cannot."""
-    aclose = getattr(source, "aclose", None)
-    if aclose is not None:
-        await aclose()
+class _Tries:
+    """What the failed tries of one call used."""
+
+    def __init__(self) -> None:
+        self.spent = Usage()
+
+    async def counted(self, attempt: Callable[[ModelRequest], Awaitable[Any]], request: ModelRequest) -> Any:
+        """One try; its error accounts for the tries before it."""
+        try:
+            return await attempt(request)
+        except ModelError as error:
+            charged = charge(error, self.spent)
+            self.spent = charged.usage
+            raise charged from error.__cause__
+
+    def told(self, response: ModelResponse) -> ModelResponse:
+        """A response with what the failed tries used."""
+        if self.spent == Usage():
+            return response
+        return told(response, spent=self.spent, note=f"retry: {self.spent.model_calls} tries failed before")

@@ -45,12 +45,12 @@ async def test_waits_do_not_grow_beyond_the_longest() -> None:
     assert max(clock.slept) == 5.0
 
 
-async def test_the_last_error_is_raised_as_it_is() -> None:
-    last = down()
+async def test_the_last_error_is_raised() -> None:
+    last = ModelUnavailableError("still down", status=503)
     inner = ScriptedModel([down(), last])
     with pytest.raises(ModelUnavailableError) as caught:
         await RetryingModel(inner, attempts=2, sleep=FakeClock().sleep).request(ASK)
-    assert caught.value is last
+    assert (str(caught.value), caught.value.status) == ("still down", 503)
     assert len(inner.requests) == 2
 
 
@@ -152,3 +152,15 @@ async def test_over_http_a_refusal_costs_one_request(server: ProviderServer) -> 
     with pytest.raises(ModelError):
         await RetryingModel(OpenAIModel("m", base_url=f"{server.url}/v1"), sleep=FakeClock().sleep).request(ASK)
     assert len(server.received) == 1
+
+
+async def test_an_answer_accounts_for_the_tries_before_it() -> None:
+    model = RetryingModel(ScriptedModel([down(), down(), "here"]), sleep=FakeClock().sleep)
+    response = await model.request(ASK)
+    assert (response.usage.model_calls, response.notes) == (3, ("retry: 2 tries failed before",))
+
+
+async def test_the_last_error_accounts_for_all_tries() -> None:
+    with pytest.raises(ModelUnavailableError) as caught:
+        await RetryingModel(ScriptedModel([down(), down()]), attempts=2, sleep=FakeClock().sleep).request(ASK)
+    assert caught.value.usage.model_calls == 2

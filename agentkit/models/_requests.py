@@ -1,0 +1,73 @@
+"""A request as data: what is sent of it, and about how long it is."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from functools import cache
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from agentkit.messages import Json, ModelRequest, ModelResponse
+
+NOT_SENT = ("user", "purpose", "fresh")
+"""Fields of a request that are for wrappers and never reach a provider."""
+
+_BYTES_A_TOKEN = 4
+_TOKENS_A_MESSAGE = 4
+
+
+def wire(request: ModelRequest) -> dict[str, Json]:
+    """Everything that an answer depends on, as JSON."""
+    dumped: dict[str, Json] = _requests().dump_python(request, mode="json")
+    return {name: value for name, value in dumped.items() if name not in NOT_SENT}
+
+
+def canonical(value: Json) -> str:
+    """JSON in the one spelling that equal values share."""
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def digest(value: Json) -> str:
+    """A hash of a JSON value."""
+    return hashlib.sha256(canonical(value).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def response_to_json(response: ModelResponse) -> dict[str, Json]:
+    """A response as JSON."""
+    dumped: dict[str, Json] = _responses().dump_python(response, mode="json")
+    return dumped
+
+
+def response_from_json(value: Any) -> ModelResponse:
+    """The response that `response_to_json` wrote.
+
+    Raises:
+        pydantic.ValidationError: It is none.
+    """
+    return _responses().validate_python(value)
+
+
+def estimated_tokens(request: ModelRequest) -> int:
+    """About how many tokens the prompt of a request has: a quarter of its UTF-8 bytes, and a few for each message.
+
+    Tool schemas and tool calls are counted with the messages. It is right to about a third for English and for code.
+    """
+    size = len(request.prefix.encode())
+    for message in request.messages:
+        size += len(message.content.encode()) + _TOKENS_A_MESSAGE * _BYTES_A_TOKEN
+        size += sum(len(call.name) + len(canonical(dict(call.args))) for call in message.tool_calls)
+    for tool in request.tools:
+        size += len(tool.name) + len(tool.description) + len(canonical(dict(tool.input_schema)))
+    return -(-size // _BYTES_A_TOKEN)
+
+
+@cache
+def _requests() -> TypeAdapter[ModelRequest]:
+    return TypeAdapter(ModelRequest)
+
+
+@cache
+def _responses() -> TypeAdapter[ModelResponse]:
+    return TypeAdapter(ModelResponse)
