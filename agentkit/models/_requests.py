@@ -10,12 +10,10 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from agentkit.messages import Json, ModelRequest, ModelResponse
+from agentkit.tokens import MESSAGE_OVERHEAD, REPLY_OVERHEAD, estimate_tokens
 
 NOT_SENT = ("user", "purpose", "fresh")
 """Fields of a request that are for wrappers and never reach a provider."""
-
-_BYTES_A_TOKEN = 4
-_TOKENS_A_MESSAGE = 4
 
 
 def wire(request: ModelRequest) -> dict[str, Json]:
@@ -50,17 +48,11 @@ def response_from_json(value: Any) -> ModelResponse:
 
 
 def estimated_tokens(request: ModelRequest) -> int:
-    """About how many tokens the prompt of a request has: a quarter of its UTF-8 bytes, and a few for each message.
-
-    Tool schemas and tool calls are counted with the messages. It is right to about a third for English and for code.
-    """
-    size = len(request.prefix.encode())
-    for message in request.messages:
-        size += len(message.content.encode()) + _TOKENS_A_MESSAGE * _BYTES_A_TOKEN
-        size += sum(len(call.name) + len(canonical(dict(call.args))) for call in message.tool_calls)
-    for tool in request.tools:
-        size += len(tool.name) + len(tool.description) + len(canonical(dict(tool.input_schema)))
-    return -(-size // _BYTES_A_TOKEN)
+    """About how many tokens the prompt of a request has, rather too many than too few; offered tools count too."""
+    texts = [request.prefix, *(message.content for message in request.messages)]
+    texts += [canonical([call.name, dict(call.args)]) for message in request.messages for call in message.tool_calls]
+    texts += [canonical([tool.name, tool.description, dict(tool.input_schema)]) for tool in request.tools]
+    return sum(map(estimate_tokens, texts)) + MESSAGE_OVERHEAD * len(request.messages) + REPLY_OVERHEAD
 
 
 @cache

@@ -60,9 +60,9 @@ class RetryingModel(Wrapper):
     async def stream(self, request: ModelRequest) -> AsyncGenerator[TextDelta | ModelResponse, None]:
         """Answer `request` piece by piece; see the class for which failures are tried again."""
         tries = _Tries()
-        source: ModelStream
-        first: TextDelta | ModelResponse
-        first, source = await self._retrying()(tries.counted, self._open, request)
+        opened: tuple[TextDelta | ModelResponse, ModelStream]
+        opened = await self._retrying()(tries.counted, self._open, request)
+        first, source = opened
         async with AsyncExitStack() as stack:
             stack.push_async_callback(close_stream, source)
             try:
