@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
 from copy import copy
 from dataclasses import replace
 from functools import reduce
@@ -67,6 +68,7 @@ def joint_profile(models: Sequence[Model], *, widest: bool = False) -> ModelProf
         repairs=all(profile.repairs for profile in profiles),
         kinds=reduce(and_, kinds) if kinds else None,
         settings=reduce(and_, (profile.settings for profile in profiles)),
+        price=first.price if len(models) == 1 else None,
     )
 
 
@@ -122,6 +124,15 @@ async def open_stream(source: ModelStream) -> tuple[TextDelta | ModelResponse, M
     except BaseException:
         await close_stream(source)
         raise
+
+
+@asynccontextmanager
+async def closing(source: ModelStream) -> AsyncIterator[ModelStream]:
+    """A stream that is closed at the end of the block."""
+    try:
+        yield source
+    finally:
+        await close_stream(source)
 
 
 async def close_stream(source: Any) -> None:

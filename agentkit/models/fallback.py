@@ -11,6 +11,7 @@ from agentkit.errors import DefinitionError, ModelError, ModelUnavailableError
 from agentkit.messages import ModelProfile, ModelRequest, ModelResponse, TextDelta, Usage
 from agentkit.models._wrapper import all_failed, charge, close_stream, joint_profile, open_stream, resolve_all, told
 from agentkit.models.capabilities import check_request
+from agentkit.models.prices import priced
 from agentkit.protocols import Clock, Model
 
 
@@ -72,19 +73,19 @@ class FallbackModel:
         ]
 
     @property
-    def models(self) -> tuple[Model, ...]:
+    def wrapped(self) -> tuple[Model, ...]:
         """The models, best first."""
         return tuple(member.model for member in self._members)
 
     @property
     def name(self) -> str:
         """``fallback(first, second, …)``."""
-        return f"fallback({', '.join(model.name for model in self.models)})"
+        return f"fallback({', '.join(model.name for model in self.wrapped)})"
 
     @property
     def profile(self) -> ModelProfile:
         """What every one of the models can do."""
-        return joint_profile(self.models)
+        return joint_profile(self.wrapped)
 
     def health(self) -> tuple[Health, ...]:
         """How each model is, in the order of the chain."""
@@ -218,7 +219,8 @@ class _Attempts:
         self.spent = self.spent + error.usage
 
     def told(self, response: ModelResponse, member: _Member) -> ModelResponse:
-        """A response that accounts for the failures before it, and says who answered."""
+        """A response with its cost, that accounts for the failures before it and says who answered."""
+        response = priced(response, member.model)
         if not self._failures:
             return response
         absent = ", ".join(repr(name) for name, _ in self._failures)

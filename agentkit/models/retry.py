@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from agentkit.errors import DefinitionError, ModelError, ModelUnavailableError
 from agentkit.messages import ModelRequest, ModelResponse, TextDelta, Usage
 from agentkit.models._wrapper import Wrapper, charge, close_stream, open_stream, told
+from agentkit.models.prices import priced
 from agentkit.protocols import Model, ModelStream
 
 if TYPE_CHECKING:
@@ -55,7 +56,8 @@ class RetryingModel(Wrapper):
     async def request(self, request: ModelRequest) -> ModelResponse:
         """Answer `request`, in as many attempts as the budget allows; the last error is raised."""
         tries = _Tries()
-        return tries.told(await self._retrying()(tries.counted, self.model.request, request))
+        response: ModelResponse = await self._retrying()(tries.counted, self.model.request, request)
+        return tries.told(priced(response, self.model))
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[TextDelta | ModelResponse, None]:
         """Answer `request` piece by piece; see the class for which failures are tried again."""
@@ -66,9 +68,9 @@ class RetryingModel(Wrapper):
         async with AsyncExitStack() as stack:
             stack.push_async_callback(close_stream, source)
             try:
-                yield tries.told(first) if isinstance(first, ModelResponse) else first
+                yield tries.told(priced(first, self.model)) if isinstance(first, ModelResponse) else first
                 async for piece in source:
-                    yield tries.told(piece) if isinstance(piece, ModelResponse) else piece
+                    yield tries.told(priced(piece, self.model)) if isinstance(piece, ModelResponse) else piece
             except ModelError as error:
                 raise charge(error, tries.spent) from None
 
