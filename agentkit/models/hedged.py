@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Self, TypeAlias
 
 from agentkit.clock import SystemClock
-from agentkit.errors import DefinitionError, ModelError, ModelOutputError
+from agentkit.errors import DefinitionError, ModelError, ModelOutputError, ModelUnavailableError
 from agentkit.messages import JsonOutput, ModelProfile, ModelRequest, ModelResponse, TextDelta, Usage
 from agentkit.models._requests import estimated_tokens
 from agentkit.models._wrapper import all_failed, charge, closing, joint_profile, told
@@ -227,6 +227,12 @@ class _Race:
             async with closing(self._attempt(self._models[number])) as source:
                 async for item in source:
                     self._items.put_nowait((number, item))
+            ended = ModelOutputError("the stream ended without a response", model=self._models[number].name)
+            self._items.put_nowait((number, ended))
+        except asyncio.CancelledError:
+            stopped = ModelUnavailableError("the call cancelled itself", model=self._models[number].name)
+            self._items.put_nowait((number, stopped))
+            raise
         except Exception as error:  # noqa: BLE001 - raised again by whoever waits for the item
             self._items.put_nowait((number, error))
 
