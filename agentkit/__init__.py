@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from agentkit.agent import Agent
+    from agentkit.cache import CacheStore
     from agentkit.checker import CheckedPlan, CheckReport, check
     from agentkit.context import RunContext
     from agentkit.diagnostics import Code, Diagnostic
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "Agent": "agent",
     "AgentKitError": "errors",
+    "CacheStore": "cache",
     "CheckReport": "checker",
     "CheckedPlan": "checker",
     "Code": "diagnostics",
@@ -64,6 +66,7 @@ _HOMES = {
 __all__ = [
     "Agent",
     "AgentKitError",
+    "CacheStore",
     "CheckReport",
     "CheckedPlan",
     "Code",

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from contextlib import nullcontext
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from agentkit._bounded import bounded
 from agentkit._program import Program
 from agentkit._states import BROKEN, DONE, MISSING, End
+from agentkit._tool_cache import MISS, ToolCache
 from agentkit.context import RunContext
 from agentkit.errors import (
     AgentKitError,
@@ -47,7 +49,7 @@ class Leaves:
         stopped: The first limit that was used up, if any; it stops everything that has not started.
     """
 
-    __slots__ = ("_gate", "_history", "_number", "_policy", "_program", "_run", "_subgoals", "stopped")
+    __slots__ = ("_cache", "_gate", "_history", "_number", "_policy", "_program", "_run", "_subgoals", "stopped")
 
     def __init__(
         self,
@@ -66,6 +68,7 @@ class Leaves:
         self._subgoals = subgoals
         self.stopped: LimitReached | None = None
         self._gate = asyncio.Semaphore(run.limits.parallelism)
+        self._cache = ToolCache(run.cache, run.user)
         if history.finished:
             run.ledger.retake(number, history.finished)
 
@@ -86,11 +89,19 @@ class Leaves:
             self.stopped = limit
 
     def finished(
-        self, name: str, status: Status, *, value: Json = None, error: str = "", started: float | None = None
+        self,
+        name: str,
+        status: Status,
+        *,
+        value: Json = None,
+        error: str = "",
+        started: float | None = None,
+        cached: bool = False,
     ) -> StepFinished:
         """Record the end of a step instance."""
         now = self._run.clock.time()
-        event = StepFinished(now, name, self._number, status, value, error, 0.0 if started is None else now - started)
+        seconds = 0.0 if started is None else now - started
+        event = StepFinished(now, name, self._number, status, value, error, seconds, cached=cached)
         self._run.events.emit(event)
         return event
 
@@ -112,6 +123,9 @@ class Leaves:
         except LimitReached as limit:
             self.stop(limit)
             end = self._broken(self.finished(name, "cancelled", error=f"stopped: {limit}", started=started))
+        except _FromCache as found:
+            event = self.finished(name, "done", value=found.value, started=started, cached=True)
+            end = End(DONE, found.value, "", event)
         except _DryRun as shown:
             event = self.finished(name, "skipped", error=str(shown), started=started)
             end = End(MISSING, None, event.error, event)
@@ -218,12 +232,16 @@ class Leaves:
             await self._approve(tool, args, name)
         if self._run.dry_run and tool.effect == "write":
             raise _DryRun(f"dry run: {tool.name} was not called with {args!r}")
-        gate = _tool_gate(tool)
-        if gate is None:
-            async with self._gate:
-                return await self._attempts(tool, step, args, bound, name, key)
-        async with gate, self._gate:
-            return await self._attempts(tool, step, args, bound, name, key)
+        found = self._cache.get(tool, args)
+        if found is not MISS:
+            raise _FromCache(found)
+        try:
+            async with _tool_gate(tool) or nullcontext(), self._gate:
+                value = await self._attempts(tool, step, args, bound, name, key)
+        finally:
+            self._cache.written(tool)
+        self._cache.put(tool, args, value)
+        return value
 
     def _check_doubt(self, tool: Tool, name: str) -> None:
         """Refuse to repeat a write that may have happened, unless the tool recognises its idempotency key."""
@@ -354,6 +372,14 @@ class Leaves:
         Ask: _ask,
         Subgoal: _subgoal,
     }
+
+
+class _FromCache(Exception):
+    """The result of an equal call, which need not be made."""
+
+    def __init__(self, value: Json) -> None:
+        super().__init__(value)
+        self.value = value
 
 
 class _DryRun(Exception):

@@ -34,6 +34,8 @@ class ToolSettings(TypedDict, total=False):
             Not said, it is true of everything but writes.
         tags: Words to select it by.
         version: Changes when its behaviour does, so that a resumed run notices.
+        cache: Seconds that a result may be given again to an equal call, where the agent has a cache; None for never.
+            Not for writes. The result must depend on nothing but the arguments and the user.
     """
 
     name: str
@@ -49,6 +51,7 @@ class ToolSettings(TypedDict, total=False):
     idempotent: bool
     tags: str | Iterable[str]
     version: str
+    cache: float | None
 
 
 def _is_number(value: Any) -> bool:
@@ -80,6 +83,7 @@ _RULES: Final[dict[str, tuple[Callable[[Any], bool], str]]] = {
     "idempotent": (lambda value: isinstance(value, bool), "True or False"),
     "tags": (_are_names, "a word or several"),
     "version": (lambda value: isinstance(value, str), "text"),
+    "cache": (lambda value: value is None or (_is_number(value) and value > 0), "seconds above 0, or None"),
 }
 
 
@@ -96,6 +100,8 @@ def read_settings(given: ToolSettings) -> tuple[dict[str, Any], list[str]]:
         problems.append("it has no description: write a docstring, or pass description=")
     if settings["effect"] == "pure" and settings["resources"]:
         problems.append("a pure tool touches no resources: remove them, or say effect='read'")
+    if settings["effect"] == "write" and settings.get("cache") is not None:
+        problems.append("a write cannot be cached: remove cache=, or say effect='read' if it changes nothing")
     if not problems:
         settings["tags"] = frozenset(settings["tags"])
         settings.setdefault("idempotent", settings["effect"] != "write")

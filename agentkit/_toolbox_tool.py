@@ -47,6 +47,7 @@ class Tool:
         idempotent: A repeated call with the same idempotency key does no more than one.
         tags: Words to select it by.
         version: Changes when its behaviour does.
+        cache: Seconds that a result may be given again to an equal call; None for never.
         origin: Where it is defined: module and qualified name, or what `from_schema` was told.
     """
 
@@ -63,6 +64,7 @@ class Tool:
     idempotent: bool = False
     tags: frozenset[str] = frozenset()
     version: str = "1"
+    cache: float | None = None
     origin: str = ""
     _shape: FunctionShape | SchemaShape
 

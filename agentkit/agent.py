@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Self
 
 from agentkit._loop import Ended, Loop
 from agentkit._subgoals import Subgoals
+from agentkit.cache import CacheStore
 from agentkit.checker import CheckReport, Validator
 from agentkit.constraints import Constraint
 from agentkit.errors import AgentKitError, DefinitionError, ModelError
@@ -56,6 +57,7 @@ class Agent:
         reflection: Who judges when: before planning, before running, after each step, after the whole.
         validators: Checks of plans beside the checker's own, such as a simulator of the agent's domain.
         human: Who approves and answers; without one, a call that needs approval is refused by the checker.
+        cache: Keeps the results of tools that allow it (`@tool(cache=SECONDS)`); without one, none are kept.
         name: The agent's name, for events and the journal; the class's name by default.
         description: One sentence for people and for other agents.
 
@@ -76,6 +78,7 @@ class Agent:
     reflection: Reflection = NO_REFLECTION
     validators: Sequence[Validator] = ()
     human: Human | None = None
+    cache: CacheStore | None = None
 
     def __init__(
         self,
@@ -91,6 +94,7 @@ class Agent:
         reflection: Reflection | None = None,
         validators: Sequence[Validator] | None = None,
         human: Human | None = None,
+        cache: CacheStore | None = None,
         name: str | None = None,
         description: str | None = None,
     ) -> None:
@@ -105,6 +109,7 @@ class Agent:
             "reflection": reflection,
             "validators": validators,
             "human": human,
+            "cache": cache,
             "name": name,
             "description": description,
         }
@@ -345,6 +350,7 @@ class Agent:
             listeners=listeners,
             meter=Meter(limits, usage=used(recorded)),
             user=user,
+            cache=self.cache,
             elapsed=elapsed(recorded),
         )
 

@@ -6,6 +6,7 @@ An entry has a scope, the user that it belongs to, and is found by requests of t
 from __future__ import annotations
 
 import json
+import logging
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -14,9 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import RLock
 from typing import Final
+from weakref import finalize
 
 from agentkit.errors import DefinitionError
 from agentkit.messages import Json
+
+_log = logging.getLogger(__name__)
 
 VERSION = 1
 """The schema's version, kept in SQLite's ``user_version``; the entries of another version are dropped."""
@@ -90,6 +94,7 @@ class CacheStore:
             raise DefinitionError(
                 f"cannot open the cache {self.path!r}: {error}. Delete the file or choose another one."
             ) from error
+        self._close = finalize(self, self._db.close)
 
     def __repr__(self) -> str:
         return f"CacheStore({self.path!r})"
@@ -107,7 +112,14 @@ class CacheStore:
         return db
 
     def get(self, kind: str, scope: str, key: str) -> Json:
-        """The value of an entry, or `MISS`. An entry that has expired is dropped."""
+        """The value of an entry, or `MISS`. An entry that has expired is dropped; a file that fails has no entries."""
+        try:
+            return self._get(kind, scope, key)
+        except (sqlite3.Error, ValueError) as error:
+            _log.warning("cannot read the cache %r: %s", self.path, error)
+            return MISS
+
+    def _get(self, kind: str, scope: str, key: str) -> Json:
         with self._lock:
             row = self._db.execute(
                 "SELECT value, expires FROM entries WHERE kind = ? AND scope = ? AND key = ?", (kind, scope, key)
@@ -136,7 +148,7 @@ class CacheStore:
         place: str = "",
         tags: Iterable[str] = (),
     ) -> None:
-        """Keep a value; one that is larger than the whole cache is not kept.
+        """Keep a value; one that is larger than the whole cache, or that the file has no room for, is not kept.
 
         Args:
             kind: What sort of thing it is; sorts do not see each other's entries.
@@ -152,11 +164,14 @@ class CacheStore:
         if size > self._max_bytes:
             return
         expires = None if ttl is None else self._time() + ttl
-        with self._lock, self._transaction():
-            self._delete("kind = ? AND scope = ? AND key = ?", kind, scope, key)
-            row = (kind, scope, key, place, _joined(tags), text, size, expires, self._tick())
-            self._db.execute("INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
-            self._shrink()
+        try:
+            with self._lock, self._transaction():
+                self._delete("kind = ? AND scope = ? AND key = ?", kind, scope, key)
+                row = (kind, scope, key, place, _joined(tags), text, size, expires, self._tick())
+                self._db.execute("INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+                self._shrink()
+        except sqlite3.Error as error:
+            _log.warning("cannot write the cache %r: %s", self.path, error)
 
     def within(self, kind: str, scope: str, place: str) -> Iterator[tuple[str, Json]]:
         """The keys and values of a group, the last used last; expired ones left out."""
@@ -201,7 +216,7 @@ class CacheStore:
     def close(self) -> None:
         """Close the file; the cache cannot be used any more."""
         with self._lock:
-            self._db.close()
+            self._close()
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:

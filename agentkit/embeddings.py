@@ -10,11 +10,12 @@ import inspect
 import os
 import threading
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Protocol, TypeAlias
+from typing import Any, TypeAlias
 
 from agentkit.errors import DefinitionError, MissingDependencyError
 from agentkit.models.catalogue import MINILM, is_pulled, not_here, weights_path
 from agentkit.models.openai_embeddings import OpenAIEmbedder
+from agentkit.protocols import Embedder
 
 __all__ = ["EmbedFunction", "Embedder", "FunctionEmbedder", "MiniLM", "OpenAIEmbedder"]
 
@@ -22,24 +23,6 @@ EmbedFunction: TypeAlias = Callable[[Sequence[str]], Sequence[Sequence[float]] |
 """``embed(texts)``, plain or ``async``: a vector for each text."""
 
 _BATCH = 32
-
-
-class Embedder(Protocol):
-    """Turns texts into vectors. Vectors of embedders with different names do not go together."""
-
-    @property
-    def name(self) -> str:
-        """What is kept beside the vectors, to know them again: provider and model."""
-        ...
-
-    @property
-    def dimension(self) -> int:
-        """Numbers of a vector."""
-        ...
-
-    async def embed(self, texts: Sequence[str]) -> list[list[float]]:
-        """A vector for each text."""
-        ...
 
 
 class FunctionEmbedder:

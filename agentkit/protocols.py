@@ -97,6 +97,24 @@ class RunModel(Protocol):
         ...
 
 
+class Embedder(Protocol):
+    """Turns texts into vectors. Vectors of embedders with different names do not go together."""
+
+    @property
+    def name(self) -> str:
+        """What is kept beside the vectors, to know them again: provider and model."""
+        ...
+
+    @property
+    def dimension(self) -> int:
+        """Numbers of a vector."""
+        ...
+
+    async def embed(self, texts: Sequence[str]) -> list[list[float]]:
+        """A vector for each text."""
+        ...
+
+
 class Clock(Protocol):
     """Time, so that tests can own it."""
 

@@ -9,6 +9,7 @@ from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
 
+from agentkit.cache import CacheStore
 from agentkit.calling import ModelCaller
 from agentkit.clock import SystemClock
 from agentkit.events import Event, EventLog, StepFinished, StepStarted
@@ -49,6 +50,7 @@ class Run:
         journal: Where events are kept; None keeps them in memory only.
         deps: Whatever the user's tools need, handed to them in `RunContext.deps`.
         user: For whom the run works; empty for nobody in particular. Budgets, rate limits and caches go by it.
+        cache: Keeps results of tools that allow it; None keeps none.
         clock: Time.
         dry_run: Writes are shown and not executed.
         started: Unix seconds at which it began; for a resumed run as if it had never been interrupted.
@@ -60,6 +62,7 @@ class Run:
     """
 
     __slots__ = (
+        "cache",
         "clock",
         "deadline",
         "depth",
@@ -94,6 +97,7 @@ class Run:
         meter: Meter | None = None,
         user: str = "",
         elapsed: float = 0.0,
+        cache: CacheStore | None = None,
     ) -> None:
         self.id = id or new_run_id()
         self.limits = limits or Limits()
@@ -103,6 +107,7 @@ class Run:
         self.journal = journal
         self.deps = deps
         self.user = user
+        self.cache = cache
         self.dry_run = dry_run
         self.within = ""
         self.depth = 0

@@ -17,8 +17,8 @@ NOT_SENT = ("user", "purpose", "fresh")
 
 
 def wire(request: ModelRequest) -> dict[str, Json]:
-    """Everything that an answer depends on, as JSON."""
-    dumped: dict[str, Json] = _requests().dump_python(request, mode="json")
+    """Everything that an answer depends on, as JSON; without defaults, so that a new field leaves old ones equal."""
+    dumped: dict[str, Json] = _requests().dump_python(request, mode="json", exclude_defaults=True)
     return {name: value for name, value in dumped.items() if name not in NOT_SENT}
 
 

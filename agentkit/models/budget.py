@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal, TypeAlias
+from weakref import finalize
 
 from agentkit.clock import SystemClock
 from agentkit.errors import BudgetExceededError, DefinitionError, ModelError
@@ -230,6 +231,7 @@ class _Ledger:
             self._db.executescript(_SCHEMA)
         except (sqlite3.Error, OSError) as error:
             raise DefinitionError(f"cannot open the budget file {path!r}: {error}. Choose another one.") from error
+        finalize(self, self._db.close)
 
     def spent(self, key: str, start: float) -> tuple[float, int, int]:
         """Dollars, tokens and calls of the period that begins at `start`."""

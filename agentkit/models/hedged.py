@@ -36,8 +36,8 @@ class HedgedModel:
         model: The model or its id.
         second: Who is asked the second time; the same model where not given.
         after: Seconds until the second call; 0 makes both at once.
-        valid: Says what is wrong with a response, or nothing. By default a reply must not be empty or cut off, and must
-            satisfy the request's JSON Schema where there is one.
+        valid: Says what is wrong with a response, or nothing. By default a reply must not be empty, and must satisfy
+            the request's JSON Schema where there is one.
         clock: Time, for tests.
 
     Raises:
@@ -115,8 +115,6 @@ class HedgedModel:
 
 def usable(request: ModelRequest, response: ModelResponse) -> str:
     """What is wrong with a response as an answer to `request`; empty if nothing is."""
-    if response.finish == "length":
-        return "it is cut off"
     if response.tool_calls:
         return ""
     if not response.text.strip():

@@ -124,7 +124,8 @@ class ModelConformance:
     async def test_requests_at_once_all_get_their_answers(self, model_for: ModelFor) -> None:
         answers = [Answer(f"answer {i}") for i in range(4)]
         model = model_for(*answers)
-        responses = await asyncio.gather(*(model.request(ASK) for _ in answers))
+        requests = [replace(ASK, messages=(user(f"Say answer {i}."),)) for i in range(len(answers))]
+        responses = await asyncio.gather(*map(model.request, requests))
         assert all(response.text for response in responses)
         if self.exact:
             assert sorted(response.text for response in responses) == [answer.text for answer in answers]

@@ -82,9 +82,9 @@ async def test_a_mismatch_says_what_differs(path: Path) -> None:
     with pytest.raises(DefinitionError) as caught:
         await replay.request(changed)
     assert str(caught.value) == (
-        "no recorded call equals this request. From the next one, at line 2, it differs in "
-        'request.messages[1].content (recorded "two?", asked "three?"); '
-        f"request.settings.seed (recorded null, asked 1). Record {str(path)!r} again if the change is meant."
+        "no recorded call equals this request. From the next one, at line 3, it differs first at "
+        'request.messages[1].content: recorded "two?", asked "three?"\n'
+        f"Record {str(path)!r} again if the change is meant."
     )
 
 
@@ -113,7 +113,7 @@ def test_a_missing_recording_says_how_to_make_it(path: Path) -> None:
     with pytest.raises(DefinitionError) as caught:
         RecordedModel(path)
     assert str(caught.value) == (
-        f"there is no recording {str(path)!r}. Record it first: RecordedModel({str(path)!r}, model)."
+        f"there is no recording {str(path)!r}. Record it first, with a model and mode='record'."
     )
 
 
