@@ -26,6 +26,11 @@ class Wrapper:
         return f"{type(self).__name__}({self.model.name!r})"
 
     @property
+    def models(self) -> tuple[Model, ...]:
+        """The model inside."""
+        return (self.model,)
+
+    @property
     def name(self) -> str:
         """The model id of the model inside."""
         return self.model.name

@@ -119,6 +119,11 @@ class CassetteModel:
         return self._model is None
 
     @property
+    def models(self) -> tuple[Model, ...]:
+        """The model that is recorded; none in a replay, whose responses have their costs."""
+        return () if self._model is None else (self._model,)
+
+    @property
     def name(self) -> str:
         """The model id of the model that is, or was, recorded."""
         return self._tape.name

@@ -73,19 +73,19 @@ class FallbackModel:
         ]
 
     @property
-    def wrapped(self) -> tuple[Model, ...]:
+    def models(self) -> tuple[Model, ...]:
         """The models, best first."""
         return tuple(member.model for member in self._members)
 
     @property
     def name(self) -> str:
         """``fallback(first, second, …)``."""
-        return f"fallback({', '.join(model.name for model in self.wrapped)})"
+        return f"fallback({', '.join(model.name for model in self.models)})"
 
     @property
     def profile(self) -> ModelProfile:
         """What every one of the models can do."""
-        return joint_profile(self.wrapped)
+        return joint_profile(self.models)
 
     def health(self) -> tuple[Health, ...]:
         """How each model is, in the order of the chain."""

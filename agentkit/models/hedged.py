@@ -62,20 +62,20 @@ class HedgedModel:
         self._clock: Clock = clock or SystemClock()
 
     @property
-    def wrapped(self) -> tuple[Model, ...]:
+    def models(self) -> tuple[Model, ...]:
         """The two models, or the one that is asked twice."""
         return tuple(dict.fromkeys(self._models))
 
     @property
     def name(self) -> str:
         """The model's id, or ``hedged(first, second)``."""
-        names = [model.name for model in self.wrapped]
+        names = [model.name for model in self.models]
         return names[0] if len(names) == 1 else f"hedged({', '.join(names)})"
 
     @property
     def profile(self) -> ModelProfile:
         """What both models can do."""
-        return joint_profile(self.wrapped)
+        return joint_profile(self.models)
 
     async def request(self, request: ModelRequest) -> ModelResponse:
         """Answer `request` by the first valid reply.

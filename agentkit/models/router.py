@@ -92,7 +92,7 @@ class RouterModel:
             raise DefinitionError(f"two routes are named {twice!r}; give them names: Route(model, name=…).")
 
     @property
-    def wrapped(self) -> tuple[Model, ...]:
+    def models(self) -> tuple[Model, ...]:
         """The models of the routes."""
         return self._models
 

@@ -18,7 +18,7 @@ from agentkit.agent import Agent
 from agentkit.errors import ModelError, ModelRefusedError, ModelUnavailableError
 from agentkit.messages import ModelRequest, ModelResponse, Usage, user
 from agentkit.models import CachedModel, CassetteModel, FallbackModel
-from agentkit.models.prices import cost_of
+from agentkit.models.prices import cost_of, unpriced
 from agentkit.protocols import Model
 from agentkit.testing import FunctionModel, ScriptedModel
 from tests.conformance.model import ModelConformance, ModelFor, collect
@@ -155,3 +155,10 @@ async def test_a_recorded_run_replays_byte_for_byte(tmp_path: Path) -> None:
 
     assert told(replayed.events) == told(recorded.events)
     assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("name", sorted(WRAPPERS.keys() - {"budget"}))
+def test_a_wrapper_leads_to_the_models_inside(name: str) -> None:
+    """So that a limit on money can be refused where one of them has no known price."""
+    model = WRAPPERS[name](FallbackModel(ScriptedModel([], name="mystery:a"), ScriptedModel([], name="test:b")))
+    assert unpriced(model) == ("mystery:a",)
