@@ -202,6 +202,8 @@ def _else_possible(lines: Sequence[str], indent: int) -> bool:
 
 def _repeats(lines: Sequence[str], line: str) -> bool:
     """Whether a line does again what an earlier one did: the loop that small models fall into."""
+    if lines and lines[-1] == line:
+        return True
     found = _ASSIGNED.match(line)
     if found is None:
         return False

@@ -108,9 +108,10 @@ def main() -> None:
     parser.add_argument("--arm", action="append", choices=list(ARMS), help="may be repeated; default: all")
     parser.add_argument("--tasks", type=int, default=len(TASKS), help="only so many, spread over the categories")
     options = parser.parse_args()
-    step = max(len(TASKS) // options.tasks, 1)
+    count = min(max(options.tasks, 1), len(TASKS))
+    tasks = [TASKS[position * len(TASKS) // count] for position in range(count)]
     models = options.model or ["local:qwen2.5-coder-0.5b", "local:qwen2.5-coder-1.5b"]
-    asyncio.run(compare(models, options.arm or list(ARMS), TASKS[::step][: options.tasks]))
+    asyncio.run(compare(models, options.arm or list(ARMS), tasks))
 
 
 if __name__ == "__main__":

@@ -40,11 +40,15 @@ infos = [fetch_product_info(product_name=p.name) for p in top]
 answer([f"{p.name}: ${p.price}" for p in infos])""",
     ),
     Example(
-        "In how many weeks of last year are sales of the Velvet Collar missing?",
+        "How many units of the Velvet Collar will we sell in the next three months?",
         """\
-year = get_date_range(period="last_year")
-gaps = find_sales_gaps(product_name="Velvet Collar", start_date=year.start_date, end_date=year.end_date)
-answer(f"Sales are missing in {len(gaps)} weeks.")""",
+past = get_date_range(period="last_5_years")
+ahead = get_date_range(period="next_3_months")
+sales = fetch_sales(product_name="Velvet Collar", start_date=past.start_date, end_date=past.end_date)
+gaps = find_sales_gaps(product_name="Velvet Collar", start_date=past.start_date, end_date=past.end_date)
+campaigns = fetch_campaigns(product_name="Velvet Collar")
+outlook = project_sales(sales=sales, campaigns=campaigns, start_date=ahead.start_date, end_date=ahead.end_date)
+answer({"units": outlook.units, "weeks_without_sales": len(gaps)})""",
     ),
     Example(
         "Is the product with the highest sales last month in the category hats?",

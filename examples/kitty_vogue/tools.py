@@ -167,7 +167,7 @@ def sales_tools(db_path: str | Path, today: date = TODAY) -> tuple[Tool, ...]:
 def project_sales(
     sales: list[WeeklySales], campaigns: list[CampaignInfo], start_date: date, end_date: date
 ) -> Projection:
-    """Project a product's sales from its recorded weeks, its season, its trend and its campaigns.
+    """Project a product's sales, from fetch_sales of the last 5 years and its campaigns.
 
     Args:
         sales: Recorded weeks, at least two years of them, as fetch_sales gives them.

@@ -1,0 +1,190 @@
+"""What can be written as the next line of a plan, asked of llguidance, which decodes by the same grammar."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+import pytest
+from llguidance import LLMatcher, LLTokenizer
+from typing_extensions import TypedDict
+
+from agentkit import Toolbox, tool
+from agentkit.spelling import LineOption, line_grammar
+from agentkit.types import Type
+
+TOKENIZER = LLTokenizer("byte")
+
+
+class Week(TypedDict):
+    """A week's sales."""
+
+    start: date
+    units: int
+
+
+class Campaign(TypedDict):
+    """A campaign."""
+
+    name: str
+    budget: float
+
+
+class Filter(TypedDict):
+    """What to look for; no tool gives one."""
+
+    colour: str
+    limit: int
+
+
+@tool(effect="read")
+def fetch_sales(product: str, since: date) -> list[Week]:
+    """Weeks of a product.
+
+    Args:
+        product: Its name.
+        since: The first day.
+    """
+    return []
+
+
+@tool(effect="read")
+def fetch_campaigns(product: str) -> list[Campaign]:
+    """Campaigns of a product.
+
+    Args:
+        product: Its name.
+    """
+    return []
+
+
+@tool(effect="read")
+def find_products(wanted: Filter) -> list[str]:
+    """Names of products.
+
+    Args:
+        wanted: What to look for.
+    """
+    return []
+
+
+@tool(effect="pure")
+def project(sales: list[Week], campaigns: list[Campaign], weeks: int = 12) -> str:
+    """A projection in words.
+
+    Args:
+        sales: Recorded weeks.
+        campaigns: All campaigns.
+        weeks: How far.
+    """
+    return ""
+
+
+@tool(effect="pure")
+def lbs_to_kg(lbs: float) -> float:
+    """Pounds to kilograms.
+
+    Args:
+        lbs: Pounds.
+    """
+    return lbs * 0.45359237
+
+
+SHOP = Toolbox(fetch_sales, fetch_campaigns, find_products, project)
+COMPUTING = Toolbox(lbs_to_kg)
+SALES, CAMPAIGNS, NAMES = (one.output_type for one in (fetch_sales, fetch_campaigns, find_products))
+
+
+def writable(line: str, scope: Mapping[str, Type], toolbox: Toolbox = SHOP, **option: Any) -> bool:
+    """Whether the grammar of a line with `scope` in sight admits exactly `line` and its newline."""
+    grammar = LLMatcher.grammar_from_lark(line_grammar(toolbox, [LineOption(0, scope, **option)]))
+    assert not LLMatcher.validate_grammar(grammar)
+    matcher = LLMatcher(TOKENIZER, grammar)
+    tokens = TOKENIZER.tokenize_str(f"{line}\n")
+    return matcher.try_consume_tokens(tokens) == len(tokens) and matcher.is_accepting()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'more = fetch_sales(product="Fedora", since="2026-11-01")',
+        "units = [p.units for p in sales]",
+        "best = sales[0].units",
+        'total = sum([p.units for p in sales]) + 3',
+        "answer(f\"{sales[0].units} units\")",
+        'if sales[0].units > 10:',
+        'for p in sales:',
+        "found = []",
+        'x = [fetch_campaigns(product=p) for p in names]',
+        'outlook = project(sales=sales, campaigns=campaigns)',
+        'outlook = project(sales=sales, campaigns=campaigns, weeks=len(sales))',
+    ],
+)  # fmt: skip
+def test_what_fits_the_names_and_types_in_scope_can_be_written(line: str) -> None:
+    assert writable(line, {"sales": SALES, "campaigns": CAMPAIGNS, "names": NAMES})
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'x = bing_search(query="Fedora")',  # no such tool
+        'sales = fetch_sales(name="Fedora", since="2026-11-01")',  # no such argument
+        'sales = fetch_sales(product="Fedora", since="yesterday")',  # not a date
+        'sales = fetch_sales(product="Fedora")',  # an argument is missing
+        "x = later[0].units",  # no such name
+        "x = sales[0].price",  # no such field
+        "outlook = project(sales=campaigns, campaigns=campaigns)",  # a list of something else
+        "outlook = project(sales=sales, campaigns=campaigns, weeks=names[0])",  # text for a number
+        "if names[0]:",  # not a condition
+        "import os",
+        "x = __import__(\"os\")",
+    ],
+)  # fmt: skip
+def test_what_the_checker_would_refuse_cannot_be_written(line: str) -> None:
+    assert not writable(line, {"sales": SALES, "campaigns": CAMPAIGNS, "names": NAMES})
+
+
+def test_a_record_that_a_tool_makes_is_referred_to_and_never_made_up() -> None:
+    invented = 'x = project(sales=[{"start": "2026-11-16", "units": 100}], campaigns=campaigns)'
+    assert not writable(invented, {"campaigns": CAMPAIGNS})
+    assert not writable("x = project(sales=campaigns, campaigns=campaigns)", {"campaigns": CAMPAIGNS})
+    assert writable("x = project(sales=sales, campaigns=campaigns)", {"sales": SALES, "campaigns": CAMPAIGNS})
+
+
+def test_a_record_that_no_tool_makes_is_written_out() -> None:
+    assert writable('x = find_products(wanted={"colour": "red", "limit": 3})', {})
+
+
+def test_constants_are_not_reckoned_with_where_a_tool_computes() -> None:
+    assert not writable("kg = 40 / 2.2", {}, COMPUTING)
+    assert not writable("answer(40 / 2.2)", {}, COMPUTING)
+    assert writable("kg = lbs_to_kg(lbs=40)", {}, COMPUTING)
+    assert writable("more = kg * 2", {"kg": lbs_to_kg.output_type}, COMPUTING)
+
+
+def test_constants_are_reckoned_with_where_no_tool_computes() -> None:
+    assert writable("answer(1240 * 15 / 100)", {})
+
+
+def test_break_else_and_answers_are_written_only_where_they_can_stand() -> None:
+    assert writable("break", {}, in_loop=True)
+    assert not writable("break", {})
+    assert writable("else:", {}, after_if=True)
+    assert not writable("else:", {})
+    assert not writable("answer(1)", {}, answer=False)
+    assert not writable('if 1 == 1:', {}, opens=False)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'answer([f"{p.name}: ${p.budget:.2f}" for p in campaigns if p.budget > 100])',
+        "answer(sum([p.units * 2 for p in sales if p.start >= sales[0].start]))",
+        'answer({"units": [p.units for p in sales], "campaigns": campaigns})',
+        "x = [campaigns[0].budget - p.budget for p in campaigns]",
+        "if campaigns[0].name == campaigns[1].name:",
+    ],
+)
+def test_comprehensions_reckon_and_write_about_each_item(line: str) -> None:
+    assert writable(line, {"sales": SALES, "campaigns": CAMPAIGNS})
