@@ -80,7 +80,7 @@ class StepChecker:
         self._names = Names(plan.steps)
         check_ids(plan, self.findings)
         self._steps(plan.steps, scope, ())
-        self.findings.line = None
+        self.findings.line = plan.answer_line
         if plan.answer is not None:
             self._type(plan.answer, scope, ("answer",))
         elif not partial and not plan.problems:
@@ -90,6 +90,7 @@ class StepChecker:
                 "the plan does not say what its answer is.",
                 suggestion="End with answer(...).",
             )
+        self.findings.line = None
         if not any(one.severity == "error" for one in self.findings.diagnostics):
             self._check_unused(plan, order, partial=partial)
 

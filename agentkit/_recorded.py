@@ -18,12 +18,13 @@ def unsaid(plan: Plan) -> dict[str, Json]:
     """The source lines of a plan's steps and what could not be read of it, as JSON."""
     lines = {step.id: step.line for step in walk(plan.steps) if step.line is not None}
     problems = [_problem_row(problem) for problem in plan.problems]
-    return {name: part for name, part in (("lines", lines), ("problems", problems)) if part}
+    parts = {"lines": lines, "problems": problems, "answer_line": plan.answer_line}
+    return {name: part for name, part in parts.items() if part}
 
 
 def recorded_plan(event: PlanProposed) -> Plan:
     """The plan that was proposed, lines and problems included, so that the checker says of it what it said before."""
-    plan = read_json(event.plan)
+    plan = replace(read_json(event.plan), answer_line=event.unsaid.get("answer_line"))
     lines = event.unsaid.get("lines", {})
     problems = event.unsaid.get("problems")
     if problems is not None:

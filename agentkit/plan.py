@@ -195,6 +195,7 @@ class Plan:
         goal: The task, in words.
         inputs: JSON Schemas of named values that are given when the plan is run.
         problems: What the reader could not read.
+        answer_line: The source line of the answer, where the plan came as text.
     """
 
     steps: Block
@@ -202,6 +203,7 @@ class Plan:
     goal: str = ""
     inputs: Mapping[str, JsonSchema] = field(default_factory=dict)
     problems: tuple[Diagnostic, ...] = field(default=(), compare=False)
+    answer_line: int | None = field(default=None, compare=False)
 
 
 def blocks(step: Step) -> tuple[tuple[str, Block], ...]:

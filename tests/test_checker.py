@@ -409,3 +409,16 @@ for count in []:
 answer(found)
 """)
     assert check(plan, BASIC).require().certificate.tool_calls == 0
+
+
+def test_a_problem_of_the_answer_has_the_line_of_the_answer() -> None:
+    plan = read_python("\ntop = top_products(count=1)\n\nanswer(\n    tops[0].name\n)", BASIC)
+    [problem] = check(plan, BASIC).errors
+    assert str(problem) == (
+        "AK301 at line 4, answer: nothing defines 'tops'. Expected one of: top. Did you mean 'top'?"
+    )
+
+
+def test_a_plan_without_an_answer_has_no_line_for_it() -> None:
+    [problem] = check(read_python("hats = double(number=1.5)", BASIC), BASIC).errors
+    assert (problem.code, problem.line) == (Code.NO_ANSWER, None)

@@ -10,13 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from agentkit import Agent, JournalStore, Limits, Policy, RunResult, Tool, tool
+from agentkit import Agent, JournalStore, Limits, Policy, RunResult, Tool, read_python, tool, write_json
+from agentkit._recorded import recorded_plan, unsaid
 from agentkit.errors import JournalError
 from agentkit.events import (
     ApprovalGiven,
     Event,
     ModelCalled,
     PlanChecked,
+    PlanProposed,
     RunResumed,
     StepFinished,
     StepRetried,
@@ -429,3 +431,11 @@ async def test_a_limit_that_is_used_up_while_the_request_is_judged_ends_the_run_
     intent = ModelIntent("sells hats")
     result = await Agent(ScriptedModel([]), intent=intent).run("?", limits=Limits(model_calls=0))
     assert (result.status, result.error) == ("stopped", "stopped: the limit model_calls=0 is used up")
+
+
+def test_a_recorded_plan_keeps_the_lines_of_its_steps_and_its_answer() -> None:
+    plan = read_python("a = look(name='a')\n\nanswer(a)", Toolbox(look))
+    event = PlanProposed(1.0, 1, write_json(plan), unsaid=unsaid(plan))
+    back = recorded_plan(event)
+    assert back == plan
+    assert ([step.line for step in back.steps], back.answer_line) == ([1], 3)

@@ -72,6 +72,7 @@ class Lowerer(ABC):
         self.inputs: dict[str, JsonSchema] = {}
         self.functions: set[str] = set()
         self.line = 0
+        self.answer_line: int | None = None
         self._before = before
         self._count = 0
         self._uses: Counter[str] = Counter()

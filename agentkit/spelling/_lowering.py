@@ -97,6 +97,7 @@ class Lowering(Lowerer):
 
     def _statement(self, stmt: ast.stmt, frame: Frame, live: Names) -> None:
         if is_answer(stmt):
+            self.answer_line = self.line
             frame.scope[ANSWER] = self.expr(answered(stmt), frame)
             return
         match stmt:

@@ -59,7 +59,8 @@ def _lowered(source: Source, toolbox: Toolbox | None, given: Collection[str], *,
         low.block(body, frame, NONE)
     except TooManyStepsError:
         low.report(Code.TOO_LARGE, "the plan has too many steps.", "Use a loop.", expected=f"at most {MAX_STEPS:,}")
-    return Plan(tuple(frame.steps), frame.scope.get(ANSWER), goal, low.inputs, tuple(low.problems))
+    answer = frame.scope.get(ANSWER)
+    return Plan(tuple(frame.steps), answer, goal, low.inputs, tuple(low.problems), low.answer_line)
 
 
 class _WithoutAwait(ast.NodeTransformer):
