@@ -106,6 +106,8 @@ def observed(attempt: Attempt, longest: int) -> Observation:
         longest: Characters of one value at most; longer ones are shown by their type and beginning.
     """
     outcome = attempt.outcome
+    if outcome is None and attempt.verdict is not None:
+        return Observation({}, f"Nothing was run. The action was judged: {attempt.verdict.reason}")
     if outcome is None:
         lines = [f"- {diagnostic}" for diagnostic in attempt.errors[:10]]
         return Observation({}, "\n".join(["Nothing was run. The action was refused:", *lines]))

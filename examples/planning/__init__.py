@@ -1,1 +1,1 @@
-"""Planning under constraints: judged at the end, mended by another plan."""
+"""Ways of planning, one small program each."""

@@ -12,10 +12,19 @@ from agentkit.planners.natural_language import NaturalLanguage
 from agentkit.planners.outline import Outline
 from agentkit.planners.plan_execute import PlanAndExecute
 from agentkit.planners.react import ReAct
-from agentkit.planning import Planner
+from agentkit.planners.reflexion import Reflexion
+from agentkit.planning import Planner, Situation
+from agentkit.reflection import Reflection
 from agentkit.spelling import read_python
 from tests.conformance.planner import PlannerConformance
 from tests.plans import BASIC
+
+
+def _dear(situation: Situation) -> str:
+    """What the judge of `TestReflexion` says."""
+    value = None if situation.outcome is None else situation.outcome.value
+    return "" if value == 20.0 else f"{value} is too little"
+
 
 WHOLE = "top = top_products(count=1)\ncost = price_of(name=top[0].name)\nanswer(cost)"
 
@@ -127,3 +136,19 @@ class TestFixedPlan(PlannerConformance):
 
     def make(self) -> Planner:
         return FixedPlan(read_python(WHOLE, BASIC), WHOLE)
+
+
+class TestReflexion(PlannerConformance):
+    """Two tries of thought and action, and what was learnt in between."""
+
+    reflection = Reflection(outcome=_dear)
+    replies = (
+        "Thought: The scarf.\nAction: cost = price_of(name='scarf')",
+        "Thought: That is it.\nAction: answer(cost)",
+        "Look which product sells best first.",
+        "Thought: First the best product.\nAction: top = top_products(count=1)",
+        "Thought: That is it.\nAction: answer(price_of(name=top[0].name))",
+    )
+
+    def make(self) -> Planner:
+        return Reflexion(ReAct())
