@@ -63,7 +63,10 @@ class PlanAndExecute:
         asked = ModelRequest(messages, output=output, settings=settings)
         response = await run.model.request(asked, purpose=purpose)
         if spelling == "json":
-            return Proposal(_with_goal(read_json(response.text), request), response.text)
+            return Proposal(
+                _with_goal(read_json(response.text, strict=isinstance(output, JsonOutput) and output.strict), request),
+                response.text,
+            )
         return Proposal(
             _with_goal(read_python(response.text, request.toolbox, given=(*request.inputs, *request.given)), request),
             response.text,

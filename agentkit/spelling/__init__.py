@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from agentkit.spelling._json_writer import write_json
 from agentkit.spelling.grammar import LineOption, line_grammar
-from agentkit.spelling.json import read_json, write_json
+from agentkit.spelling.json import read_json
 from agentkit.spelling.python import read_python
 from agentkit.spelling.render import mermaid, outline
 from agentkit.spelling.schema import plan_schema

@@ -2,7 +2,7 @@
 
 ``{"goal", "inputs": {name: schema}, "steps": [{"id", "kind", …}], "answer"}``. A string ``"${expr}"`` is a typed value,
 ``"text ${expr}"`` a template, everything else a literal. For schemas that cannot say "any key" (OpenAI's strict mode),
-objects with free keys may also come as lists of ``{"name", "value"}``, and an absent field as null.
+objects with free keys may also come as lists of ``{"name", "value"}``, an absent field as null, and a schema as text.
 """
 
 from __future__ import annotations
@@ -12,12 +12,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from agentkit.diagnostics import Code, Diagnostic
-from agentkit.expressions.nodes import Expr, Literal
+from agentkit.expressions.nodes import Expr
 from agentkit.expressions.parse import parse_value
-from agentkit.expressions.printing import to_json_value
 from agentkit.messages import Json
 from agentkit.plan import (
-    KINDS,
     Ask,
     Block,
     Call,
@@ -54,39 +52,25 @@ FIELDS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 _PLAN_FIELDS = ("goal", "inputs", "steps", "answer")
 
 
-def read_json(data: str | Mapping[str, Json]) -> Plan:
+def read_json(data: str | Mapping[str, Json], *, strict: bool = False) -> Plan:
     """Read the JSON spelling of a plan.
 
     Args:
         data: JSON text (a Markdown code block around it is taken off), or the object that it stands for.
+        strict: The plan was written under ``plan_schema(…, strict=True)``, where null says that an argument, or a field
+            of an object in one, is absent; null itself is then ``"${None}"``.
 
     Returns:
         The plan. Nothing is raised: `Plan.problems` holds everything that could not be read, with codes AK101, AK103,
         AK104 and AK108, and steps that could not be read are `Unreadable`.
     """
-    reader = _Reader()
+    reader = _Reader(strict=strict)
     raw = reader.parse(data) if isinstance(data, str) else data
     try:
         return reader.plan(raw)
     except RecursionError:
         reader.problem(Code.TOO_LARGE, (), "the plan's values are nested too deeply")
         return Plan((), problems=tuple(reader.problems))
-
-
-def write_json(plan: Plan) -> dict[str, Json]:
-    """Write a plan in the JSON spelling; fields with their default value are left out.
-
-    ``read_json(write_json(plan)) == plan`` for every plan that was read without problems.
-    """
-    out: dict[str, Json] = {}
-    if plan.goal:
-        out["goal"] = plan.goal
-    if plan.inputs:
-        out["inputs"] = {name: dict(schema) for name, schema in plan.inputs.items()}
-    out["steps"] = _write_block(plan.steps)
-    if plan.answer is not None:
-        out["answer"] = _write_optional(plan.answer)
-    return out
 
 
 class _Skip(Exception):
@@ -96,9 +80,10 @@ class _Skip(Exception):
 class _Reader:
     """Reads one plan and notes its problems."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, strict: bool) -> None:
         self.problems: list[Diagnostic] = []
         self.count = 0
+        self.strict = strict
 
     def problem(
         self, code: Code, path: tuple[str | int, ...], message: str, expected: str = "", suggestion: str = ""
@@ -233,6 +218,10 @@ class _Reader:
     def exprs(self, raw: Json, path: tuple[str | int, ...]) -> dict[str, Expr]:
         return {name: parse_value(value) for name, value in self.named(raw, path)}
 
+    def args(self, raw: Json, path: tuple[str | int, ...]) -> dict[str, Expr]:
+        found = dict(self.named(raw, path))
+        return self.exprs(_without_absent(found) if self.strict else found, path)
+
     def optional(self, raw: Mapping[str, Json], name: str) -> Expr | None:
         return None if raw.get(name) is None else parse_value(raw[name])
 
@@ -264,6 +253,8 @@ class _Reader:
 
     def schema(self, raw: Mapping[str, Json], path: tuple[str | int, ...]) -> JsonSchema | None:
         value = raw.get("schema")
+        if isinstance(value, str):
+            value = _parsed(value)
         if value is None or isinstance(value, Mapping):
             return value
         self.problem(Code.SHAPE, (*path, "schema"), f"'schema' is {kind_of(value)}", "a JSON Schema")
@@ -291,7 +282,7 @@ def _read_call(reader: _Reader, id: str, raw: Mapping[str, Json], path: _Path, d
     return Call(
         id,
         reader.text(raw, "tool", path),
-        reader.exprs(raw.get("args"), (*path, "args")),
+        reader.args(raw.get("args"), (*path, "args")),
         reader.number(raw, "retry", path, least=0),
         reader.number(raw, "timeout", path, least=0, whole=False),
         on_error,
@@ -363,76 +354,20 @@ _READERS: Mapping[str, Callable[[_Reader, str, Mapping[str, Json], _Path, int], 
 }
 
 
+def _parsed(text: str) -> Json:
+    """The value of a JSON text, as strict schemas ask for where they cannot say what it is; the text, if it is none."""
+    try:
+        return json.loads(text, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
+        return text
+
+
+def _without_absent(value: Json) -> Json:
+    """A value whose objects have no fields that are null."""
+    if isinstance(value, Mapping):
+        return {name: _without_absent(inner) for name, inner in value.items() if inner is not None}
+    return [_without_absent(inner) for inner in value] if isinstance(value, list) else value
+
+
 def _refuse_constant(name: str) -> Json:
     raise ValueError(f"{name} is not a JSON number")
-
-
-def _write_block(block: Block) -> list[Json]:
-    return [_write_step(step) for step in block]
-
-
-def _write_optional(expr: Expr) -> Json:
-    """Like any value, but a literal null as an expression, since null stands for an absent field."""
-    return "${None}" if expr == Literal(None) else to_json_value(expr)
-
-
-def _write_exprs(exprs: Mapping[str, Expr]) -> dict[str, Json]:
-    return {name: to_json_value(expr) for name, expr in exprs.items()}
-
-
-def _write_step(step: Step) -> dict[str, Json]:
-    out: dict[str, Json] = {"id": step.id, "kind": KINDS[type(step)]}
-    match step:
-        case Call():
-            out["tool"] = step.tool
-            out["args"] = _write_exprs(step.args)
-            out |= {name: value for name in ("retry", "timeout") if (value := getattr(step, name)) is not None}
-            if step.on_error == "value" and step.fallback is not None:
-                out["on_error"] = {"value": to_json_value(step.fallback)}
-            elif step.on_error == "skip":
-                out["on_error"] = "skip"
-            if step.again:
-                out["again"] = True
-        case Value():
-            out["value"] = to_json_value(step.value)
-        case Parallel():
-            out["branches"] = {name: _write_block(block) for name, block in step.branches.items()}
-        case If():
-            out["condition"] = to_json_value(step.condition)
-            out["then"] = _write_block(step.then)
-            if step.otherwise:
-                out["else"] = _write_block(step.otherwise)
-        case ForEach():
-            out |= {"item": step.item, "in": to_json_value(step.source), "do": _write_block(step.do)}
-            if step.concurrency is not None:
-                out["concurrency"] = step.concurrency
-        case Repeat():
-            out |= _write_repeat(step)
-        case Generate():
-            out["prompt"] = to_json_value(step.prompt)
-        case Ask():
-            out["question"] = to_json_value(step.question)
-        case Subgoal():
-            out["goal"] = to_json_value(step.goal)
-            if step.inputs:
-                out["inputs"] = _write_exprs(step.inputs)
-        case Unreadable():
-            out["text"] = step.text
-    if isinstance(step, Generate | Ask | Subgoal) and step.schema is not None:
-        out["schema"] = dict(step.schema)
-    return out
-
-
-def _write_repeat(step: Repeat) -> dict[str, Json]:
-    out: dict[str, Json] = {"do": _write_block(step.do)}
-    if step.until is not None:
-        out["until"] = _write_optional(step.until)
-    if step.while_ is not None:
-        out["while"] = _write_optional(step.while_)
-    if step.max_iterations is not None:
-        out["max_iterations"] = step.max_iterations
-    if step.state:
-        out["state"] = _write_exprs(step.state)
-    if step.next:
-        out["next"] = _write_exprs(step.next)
-    return out

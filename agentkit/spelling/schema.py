@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Any
 
 from agentkit.messages import Json
 from agentkit.plan import KINDS, Unreadable
+from agentkit.spelling._strict import inlined, strict_schema
 from agentkit.toolbox import Tool, Toolbox
 
 _STEPS = {"type": "array", "items": {"$ref": "#/$defs/step"}, "minItems": 1}
 _VALUE: dict[str, Json] = {}
 _REFERENCE = {"type": "string", "pattern": r"\$\{"}
 _ID = {"type": "string", "pattern": "^[A-Za-z][A-Za-z0-9_]*$"}
-
-_STRICT_UNSUPPORTED = frozenset(
-    ("pattern", "format", "minLength", "maxLength", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
-) | {"minItems", "maxItems", "default", "uniqueItems", "multipleOf", "title", "examples"}
 
 
 def plan_schema(toolbox: Toolbox, kinds: Collection[str] | None = None, *, strict: bool = False) -> dict[str, Json]:
@@ -27,27 +23,29 @@ def plan_schema(toolbox: Toolbox, kinds: Collection[str] | None = None, *, stric
     Args:
         toolbox: The tools.
         kinds: Step kinds to offer; None offers all.
-        strict: Fit OpenAI's strict structured outputs: every property required and absent ones null, no keywords that
-            it does not take. Values of any type are then texts, written as ``"${…}"``.
+        strict: Fit OpenAI's strict structured outputs, and others alike: every property required and absent ones null,
+            objects closed, no keywords beyond types and enums, within the limits on size. Values of any type are texts
+            such as ``"${3}"``, and objects with free keys lists of ``{"name", "value"}``; `read_json` reads them with
+            ``strict=True``.
     """
     every = set(KINDS.values()) - {KINDS[Unreadable]}
     offered = every if kinds is None else every & set(kinds)
-    steps = [_call(tool, strict=strict) for tool in toolbox.values()] if "call" in offered else []
-    steps += [_step(kind, fields) for kind, fields in _kinds(strict=strict).items() if kind in offered]
-    schema: dict[str, Json] = {
+    if strict:
+        return strict_schema(toolbox, offered)
+    steps = [_call(tool) for tool in toolbox.values()] if "call" in offered else []
+    steps += [_step(kind, fields) for kind, fields in _kinds().items() if kind in offered]
+    return {
         "type": "object",
-        "properties": {"steps": dict(_STEPS), "answer": _any(strict=strict)},
+        "properties": {
+            "goal": {"type": "string"},
+            "inputs": {"type": "object"},
+            "steps": dict(_STEPS),
+            "answer": dict(_VALUE),
+        },
         "required": ["steps", "answer"],
         "additionalProperties": False,
         "$defs": {"step": {"anyOf": steps}},
     }
-    if not strict:
-        schema["properties"] = {"goal": {"type": "string"}, "inputs": {"type": "object"}, **schema["properties"]}
-    return _strict(schema) if strict else schema
-
-
-def _any(*, strict: bool) -> dict[str, Json]:
-    return {"type": "string"} if strict else dict(_VALUE)
 
 
 def _step(kind: str, fields: Mapping[str, tuple[dict[str, Json], bool]]) -> dict[str, Json]:
@@ -58,14 +56,13 @@ def _step(kind: str, fields: Mapping[str, tuple[dict[str, Json], bool]]) -> dict
     return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
 
 
-def _call(tool: Tool, *, strict: bool) -> dict[str, Json]:
-    properties = {one.name: _argument(one.schema) for one in tool.parameters}
-    closed = not strict and tool.input_schema.get("additionalProperties", False)
+def _call(tool: Tool) -> dict[str, Json]:
+    properties = {one.name: _argument(inlined(one.schema, tool.input_schema)) for one in tool.parameters}
     args = {
         "type": "object",
         "properties": properties,
         "required": [one.name for one in tool.parameters if one.required],
-        "additionalProperties": closed,
+        "additionalProperties": tool.input_schema.get("additionalProperties", False),
     }
     on_error = {
         "anyOf": [
@@ -76,14 +73,11 @@ def _call(tool: Tool, *, strict: bool) -> dict[str, Json]:
     fields: dict[str, tuple[dict[str, Json], bool]] = {
         "tool": ({"const": tool.name}, True),
         "args": (args, bool(args["required"])),
+        "retry": ({"type": "integer", "minimum": 0}, False),
+        "timeout": ({"type": "number", "exclusiveMinimum": 0}, False),
+        "on_error": (on_error, False),
+        "again": ({"type": "boolean"}, False),
     }
-    if not strict:
-        fields |= {
-            "retry": ({"type": "integer", "minimum": 0}, False),
-            "timeout": ({"type": "number", "exclusiveMinimum": 0}, False),
-            "on_error": (on_error, False),
-            "again": ({"type": "boolean"}, False),
-        }
     return _step("call", fields)
 
 
@@ -94,58 +88,30 @@ def _argument(schema: Mapping[str, Json]) -> dict[str, Json]:
         inner["items"] = _argument(inner["items"])
     if isinstance(inner.get("properties"), Mapping):
         inner["properties"] = {name: _argument(value) for name, value in inner["properties"].items()}
-    if "$ref" in inner or "$defs" in inner:
-        inner = {}
     return {"anyOf": [inner, dict(_REFERENCE)]} if inner else inner
 
 
-def _kinds(*, strict: bool) -> dict[str, dict[str, tuple[dict[str, Json], bool]]]:
+def _kinds() -> dict[str, dict[str, tuple[dict[str, Json], bool]]]:
     """The fields of every kind but call."""
-    value = _any(strict=strict)
     text = {"type": "string"}
-    condition = text if strict else {"type": ["string", "boolean"]}
-    names = {"type": "object", "additionalProperties": value}
+    condition = {"type": ["string", "boolean"]}
+    names = {"type": "object", "additionalProperties": _VALUE}
     schema = {"type": "object"}
-    kinds: dict[str, dict[str, tuple[dict[str, Json], bool]]] = {
-        "value": {"value": (value, True)},
+    count = {"type": "integer", "minimum": 1}
+    return {
+        "value": {"value": (_VALUE, True)},
         "if": {"condition": (condition, True), "then": (_STEPS, True), "else": (_STEPS, False)},
-        "for_each": {"item": (_ID, True), "in": (value, True), "do": (_STEPS, True)},
-        "repeat": {"do": (_STEPS, True), "until": (condition, False), "while": (condition, False)},
-        "generate": {"prompt": (text, True)},
-        "ask": {"question": (text, True)},
-        "subgoal": {"goal": (text, True)},
+        "for_each": {"item": (_ID, True), "in": (_VALUE, True), "do": (_STEPS, True), "concurrency": (count, False)},
+        "repeat": {
+            "do": (_STEPS, True),
+            "until": (condition, False),
+            "while": (condition, False),
+            "max_iterations": (count, False),
+            "state": (names, False),
+            "next": (names, False),
+        },
+        "generate": {"prompt": (text, True), "schema": (schema, False)},
+        "ask": {"question": (text, True), "schema": (schema, False)},
+        "subgoal": {"goal": (text, True), "schema": (schema, False), "inputs": (names, False)},
+        "parallel": {"branches": ({"type": "object", "additionalProperties": _STEPS, "minProperties": 1}, True)},
     }
-    kinds["repeat"]["max_iterations"] = ({"type": "integer", "minimum": 1}, False)
-    if strict:
-        return kinds
-    kinds["parallel"] = {"branches": ({"type": "object", "additionalProperties": _STEPS, "minProperties": 1}, True)}
-    kinds["for_each"]["concurrency"] = ({"type": "integer", "minimum": 1}, False)
-    kinds["repeat"] |= {"state": (names, False), "next": (names, False)}
-    for kind in ("generate", "ask", "subgoal"):
-        kinds[kind]["schema"] = (schema, False)
-    kinds["subgoal"]["inputs"] = (names, False)
-    return kinds
-
-
-def _strict(schema: Any) -> Any:
-    """`schema` as OpenAI's strict mode takes it."""
-    if isinstance(schema, list):
-        return [_strict(part) for part in schema]
-    if not isinstance(schema, Mapping):
-        return schema
-    kept = {
-        name: {key: _strict(part) for key, part in value.items()} if name in ("properties", "$defs") else _strict(value)
-        for name, value in schema.items()
-        if name not in _STRICT_UNSUPPORTED
-    }
-    if "const" in kept:
-        kept = {"type": "string", "enum": [kept["const"]]}
-    if isinstance(kept.get("properties"), dict) and kept.get("type") == "object":
-        required = set(kept.get("required", ()))
-        kept["properties"] = {
-            name: value if name in required else {"anyOf": [value, {"type": "null"}]}
-            for name, value in kept["properties"].items()
-        }
-        kept["required"] = list(kept["properties"])
-        kept["additionalProperties"] = False
-    return kept
