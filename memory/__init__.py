@@ -7,6 +7,8 @@ if __name__ != "agentkit.memory":
     raise ImportError("import agentkit.memory, not memory")
 
 from agentkit.memory.chroma import ChromaStore
+from agentkit.memory.chunkers import Chunk, chunk
+from agentkit.memory.documents import Documents, Ingested, as_context, cite
 from agentkit.memory.in_memory import InMemoryStore
 from agentkit.memory.recall import (
     GENERATIVE_AGENTS,
@@ -26,9 +28,12 @@ __all__ = [
     "GENERATIVE_AGENTS",
     "KINDS",
     "ChromaStore",
+    "Chunk",
     "Disagreement",
+    "Documents",
     "Filter",
     "InMemoryStore",
+    "Ingested",
     "Kind",
     "LongTermMemory",
     "Match",
@@ -45,5 +50,8 @@ __all__ = [
     "SqliteStore",
     "Unsolvable",
     "Weights",
+    "as_context",
+    "chunk",
+    "cite",
     "history",
 ]
