@@ -103,7 +103,7 @@ def all_failed(what: str, failures: Sequence[tuple[str, ModelError]], *, model: 
         failures: The model ids and their errors.
         model: The model id of the wrapper.
     """
-    told_each = "; ".join(f"{name!r}: {error}" for name, error in failures)
+    told_each = "; ".join(_named(name, str(error)) for name, error in failures)
     message = f"{what}: {told_each}"
     errors = [error for _, error in failures]
     joint: ModelError
@@ -117,6 +117,11 @@ def all_failed(what: str, failures: Sequence[tuple[str, ModelError]], *, model: 
         joint = ModelUnavailableError(message, model=model, retry_after=min(known, default=None))
     joint.usage = reduce(add, (error.usage for error in errors), Usage())
     return joint
+
+
+def _named(name: str, error: str) -> str:
+    """What an error says, with the model that says it, which adapters put in front themselves."""
+    return error if error.startswith(repr(name)) else f"{name!r}: {error}"
 
 
 # streams

@@ -180,11 +180,11 @@ class BudgetedModel(Wrapper):
         usd, tokens, _ = self._ledger.spent(key, start)
         left = []
         if budget.usd is not None and (usd >= budget.usd or usd + held.usd + call.usd > budget.usd):
-            left.append(f"${usd:.4f} of ${budget.usd:.4f} are spent and this call needs about ${call.usd:.4f}")
+            left.append(f"${usd:.4f} of ${budget.usd:.4f} are spent and this call may need ${call.usd:.4f}")
         if budget.tokens is not None and (
             tokens >= budget.tokens or tokens + held.tokens + call.tokens > budget.tokens
         ):
-            left.append(f"{tokens} of {budget.tokens} tokens are spent and this call needs about {call.tokens}")
+            left.append(f"{tokens} of {budget.tokens} tokens are spent and this call may need {call.tokens}")
         if not left:
             return
         if held.calls:

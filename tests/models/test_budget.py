@@ -38,7 +38,7 @@ async def test_a_user_s_tokens_run_out_and_nobody_else_s_do() -> None:
     with pytest.raises(BudgetExceededError) as caught:
         await model.request(ASK)
     assert str(caught.value) == (
-        "the budget of the user 'anna' is used up: 200 of 150 tokens are spent and this call needs about 9; "
+        "the budget of the user 'anna' is used up: 200 of 150 tokens are spent and this call may need 9; "
         "it starts anew at 2026-01-02T00:00:00Z"
     )
     assert (caught.value.usage, len(inner.requests)) == (Usage(), 2)
@@ -53,7 +53,7 @@ async def test_dollars_run_out() -> None:
     with pytest.raises(BudgetExceededError) as caught:
         await model.request(replace(ASK, settings=ModelSettings(max_tokens=100)))
     assert str(caught.value) == (
-        "the budget of the user 'anna' is used up: $0.9100 of $1.0000 are spent and this call needs about $1.0090; "
+        "the budget of the user 'anna' is used up: $0.9100 of $1.0000 are spent and this call may need $1.0090; "
         "it never starts anew"
     )
 
@@ -100,7 +100,7 @@ async def test_calls_under_way_hold_what_they_will_need() -> None:
     asked = replace(ASK, settings=ModelSettings(max_tokens=90))
     first = asyncio.create_task(model.request(asked))
     await asyncio.sleep(0)
-    with pytest.raises(BudgetExceededError, match=r"0 of 150 tokens are spent .* about 99; calls under way: 1;"):
+    with pytest.raises(BudgetExceededError, match=r"0 of 150 tokens are spent .* may need 99; calls under way: 1;"):
         await model.request(asked)
     gate.set()
     await first

@@ -135,6 +135,12 @@ async def test_when_all_fail_the_error_lists_each_and_says_when_to_come_back() -
     assert caught.value.usage == Usage()
 
 
+async def test_an_error_that_names_its_model_is_not_named_twice() -> None:
+    with pytest.raises(ModelUnavailableError) as caught:
+        await FallbackModel(named("a", ModelUnavailableError("'a': overloaded"))).request(ASK)
+    assert str(caught.value) == "the only model of the chain failed: 'a': overloaded"
+
+
 async def test_a_refusal_is_raised_unless_it_is_asked_to_go_on() -> None:
     refused = ModelRefusedError("content policy")
     with pytest.raises(ModelRefusedError):
