@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
@@ -9,7 +10,7 @@ from typing import Any, TypeVar
 
 from agentkit.errors import ModelError, ModelOutputError, ModelUnavailableError
 from agentkit.events import EventLog, ModelCalled
-from agentkit.limits import Limits, Meter
+from agentkit.limits import LimitReached, Limits, Meter
 from agentkit.messages import (
     Json,
     JsonOutput,
@@ -23,7 +24,7 @@ from agentkit.messages import (
     user,
 )
 from agentkit.models.prices import check_priced, priced, unpriced
-from agentkit.protocols import Clock, Model
+from agentkit.protocols import Clock, Model, ModelStream
 
 Parsed = TypeVar("Parsed")
 
@@ -45,12 +46,21 @@ class ModelCaller:
         DefinitionError: `limits.cost` is set and the model's price is unknown.
     """
 
-    __slots__ = ("_clock", "_events", "_limits", "_meter", "_user", "model")
+    __slots__ = ("_clock", "_events", "_limits", "_meter", "_remaining", "_user", "model")
 
     def __init__(
-        self, model: Model, *, events: EventLog, meter: Meter, limits: Limits, clock: Clock, user: str = ""
+        self,
+        model: Model,
+        *,
+        events: EventLog,
+        meter: Meter,
+        limits: Limits,
+        clock: Clock,
+        user: str = "",
+        remaining: Callable[[], float | None] = lambda: None,
     ) -> None:
         self.model = model
+        self._remaining = remaining
         self._user = user
         self._events = events
         self._meter = meter
@@ -74,7 +84,7 @@ class ModelCaller:
 
         Raises:
             ModelError: The provider failed for good.
-            LimitReached: No model calls, tokens or money are left.
+            LimitReached: No model calls, tokens, money or time are left.
         """
         retrying = None
         attempt = 1
@@ -85,14 +95,28 @@ class ModelCaller:
                 if attempt > self._limits.transport_retries:
                     raise
                 retrying = retrying or _backoff()
-                await self._clock.sleep(max(retrying(attempt), error.retry_after or 0.0))
+                wait = max(retrying(attempt), error.retry_after or 0.0)
+                left = self._left()
+                if left is not None and wait >= left:
+                    raise self._time_is_over() from error
+                await self._clock.sleep(wait)
                 attempt += 1
 
     async def _once(self, request: ModelRequest, purpose: str) -> ModelResponse:
+        deadline = asyncio.timeout(self._left())
         self._meter.start_model_call()
         started = self._clock.time()
         try:
-            response = priced(await self.model.request(self._marked(request, purpose)), self.model)
+            async with deadline:
+                response = priced(await self.model.request(self._marked(request, purpose)), self.model)
+        except TimeoutError:
+            if not deadline.expired():
+                raise
+            self._record(request, purpose, started, error="the run's time was over")
+            raise self._time_is_over() from None
+        except asyncio.CancelledError:
+            self._record(request, purpose, started, error="cancelled")
+            raise
         except ModelError as error:
             self._record(request, purpose, started, error=str(error), failed=error.usage)
             raise
@@ -107,12 +131,13 @@ class ModelCaller:
         self, request: ModelRequest, *, purpose: str = IN_TOOL
     ) -> AsyncIterator[TextDelta | ModelResponse]:
         """One answer piece by piece; never retried, since pieces have been seen. Closing it stops the model."""
+        self._left()
         self._meter.start_model_call()
         started = self._clock.time()
         stream = self.model.stream(self._marked(request, purpose))
         ended = False
         try:
-            async for piece in stream:
+            while (piece := await self._piece(stream)) is not None:
                 if isinstance(piece, ModelResponse):
                     ended, piece = True, priced(piece, self.model)
                     self._meter.add(piece.usage)
@@ -129,6 +154,27 @@ class ModelCaller:
             if not ended:
                 self._record(request, purpose, started, error="stopped by the caller")
             self._meter.end_model_call()
+
+    async def _piece(self, stream: ModelStream) -> TextDelta | ModelResponse | None:
+        """The next piece of a stream, within the run's time; None at its end."""
+        deadline = asyncio.timeout(self._left())
+        try:
+            async with deadline:
+                return await anext(stream, None)
+        except TimeoutError:
+            if not deadline.expired():
+                raise
+            raise self._time_is_over() from None
+
+    def _left(self) -> float | None:
+        """Seconds until the run's deadline; None without one."""
+        left = self._remaining()
+        if left is not None and left <= 0:
+            raise self._time_is_over()
+        return left
+
+    def _time_is_over(self) -> LimitReached:
+        return LimitReached("seconds", self._limits.seconds or 0.0)
 
     async def parsed(self, request: ModelRequest, parse: Callable[[str], Parsed], *, purpose: str = IN_TOOL) -> Parsed:
         """An answer that `parse` accepts; a malformed one goes back to the model with the reason.

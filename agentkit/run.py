@@ -142,7 +142,13 @@ class Run:
     def calling(self, model: Model) -> ModelCaller:
         """A model, to be called within the budgets of this run and with its events; the run's own or another."""
         return ModelCaller(
-            model, events=self.events, meter=self.meter, limits=self.limits, clock=self.clock, user=self.user
+            model,
+            events=self.events,
+            meter=self.meter,
+            limits=self.limits,
+            clock=self.clock,
+            user=self.user,
+            remaining=self.remaining,
         )
 
     def remaining(self) -> float | None:
