@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import TypeAlias
 
 from agentkit._recorded import recorded_plan, unsaid
 from agentkit._reflecting import Reflecting
@@ -24,6 +25,8 @@ from agentkit.run import NOTHING_YET, Run
 from agentkit.spelling import write_json, write_python
 from agentkit.types import Type, type_of_value
 from agentkit.validators import calls_a_tool, denied_calls, has_calls
+
+Prepare: TypeAlias = Callable[[PlanRequest, Run], Awaitable[PlanRequest]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,7 @@ class Loop:
         inputs: Values of the request's inputs.
         subgoals: Plans and runs `subgoal` steps.
         recorded: Events of an interrupted run, to be gone through again without repeating anything.
+        prepare: Fits the conversation into the model's context before each plan.
     """
 
     run: Run
@@ -58,6 +62,7 @@ class Loop:
     inputs: Mapping[str, Json] = field(default_factory=dict)
     subgoals: SubgoalRunner | None = None
     recorded: tuple[Event, ...] = ()
+    prepare: Prepare | None = None
     attempts: list[Attempt] = field(default_factory=list)
     given: dict[str, Json] = field(default_factory=dict)
     given_types: dict[str, Type] = field(default_factory=dict)
@@ -146,7 +151,8 @@ class Loop:
         if recorded is not None:
             proposal = Proposal(recorded_plan(recorded), recorded.source, recorded.final, recorded.notes)
         else:
-            planned = await self.planner.propose(self.request, self.run)
+            request = self.request if self.prepare is None else await self.prepare(self.request, self.run)
+            planned = await self.planner.propose(request, self.run)
             if planned is None:
                 return None
             proposal = planned

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 
-from agentkit._loop import Loop
+from agentkit._loop import Loop, Prepare
 from agentkit.errors import AgentKitError
 from agentkit.events import Event
 from agentkit.messages import Json
@@ -27,16 +27,24 @@ class Subgoals:
         request: What the run was asked.
         recorded: Events of an interrupted run.
         reflection: Who judges when, in the run itself.
+        prepare: Fits the conversation into the model's context before each plan.
     """
 
     def __init__(
-        self, planner: Planner, run: Run, request: PlanRequest, recorded: tuple[Event, ...], reflection: Reflection
+        self,
+        planner: Planner,
+        run: Run,
+        request: PlanRequest,
+        recorded: tuple[Event, ...],
+        reflection: Reflection,
+        prepare: Prepare | None = None,
     ) -> None:
         self._planner = planner
         self._run = run
         self._request = request
         self._recorded = recorded
         self._reflection = reflection.for_subgoal()
+        self._prepare = prepare
 
     async def __call__(
         self, goal: str, inputs: Mapping[str, Json], schema: Mapping[str, Json] | None, step: str
@@ -58,8 +66,9 @@ class Subgoals:
         schemas = {name: to_schema(widen(type_of_value(value))) for name, value in inputs.items()}
         asked = f"{goal}\nAnswer with a value of this JSON Schema: {json.dumps(schema)}" if schema else goal
         request = replace(request, task=asked, inputs=schemas, limits=limits, tool_choice="auto", constraints=())
-        below = Subgoals(boss, child, request, self._recorded, self._reflection)
-        loop = Loop(child, planner, request, self._reflection, inputs, subgoals=below, recorded=self._recorded)
+        recorded, prepare, judging = self._recorded, self._prepare, self._reflection
+        below = Subgoals(boss, child, request, recorded, judging, prepare)
+        loop = Loop(child, planner, request, judging, inputs, subgoals=below, recorded=recorded, prepare=prepare)
         ended = await loop.until_done()
         last = loop.attempts[-1].outcome if loop.attempts else None
         if last is not None and last.in_doubt:

@@ -6,9 +6,10 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from copy import copy
+from dataclasses import replace
 from typing import Any, ClassVar, Self
 
-from agentkit._loop import Ended, Loop
+from agentkit._loop import Ended, Loop, Prepare
 from agentkit._subgoals import Subgoals
 from agentkit.cache import CacheStore
 from agentkit.checker import CheckReport, Validator
@@ -21,17 +22,19 @@ from agentkit.messages import Json, Message
 from agentkit.models.ids import resolve_model
 from agentkit.plan import JsonSchema
 from agentkit.planners.plan_execute import PlanAndExecute
+from agentkit.planners.prompt import conversation
 from agentkit.planning import Example, IntentClassifier, Planner, PlanRequest, ToolChoice
 from agentkit.policy import Policy
 from agentkit.protocols import Clock, Human, Journal, Model
 from agentkit.reflection import NO_REFLECTION, Reflection
+from agentkit.remembering import Owner, Remembers, RunMemory, Turn
 from agentkit.results import RunResult
 from agentkit.resuming import beginning, check_tools, elapsed, in_scope, settle, used
 from agentkit.run import Run, new_run_id
 from agentkit.streaming import RunStream
 from agentkit.task import Task, check_constraints, read_constraints, write_constraints
 from agentkit.toolbox import Tool, Toolbox, tools_of
-from agentkit.transcript import message_from_json, message_to_json
+from agentkit.transcript import message_from_json, message_to_json, messages_of
 from agentkit.types import to_schema, type_of_value, widen
 
 Listener = Callable[[Event], None]
@@ -58,6 +61,7 @@ class Agent:
         validators: Checks of plans beside the checker's own, such as a simulator of the agent's domain.
         human: Who approves and answers; without one, a call that needs approval is refused by the checker.
         cache: Keeps the results of tools that allow it (`@tool(cache=SECONDS)`); without one, none are kept.
+        memory: What it remembers with, such as `agentkit.memory.AgentMemory`; by default nothing.
         name: The agent's name, for events and the journal; the class's name by default.
         description: One sentence for people and for other agents.
 
@@ -79,6 +83,7 @@ class Agent:
     validators: Sequence[Validator] = ()
     human: Human | None = None
     cache: CacheStore | None = None
+    memory: Remembers | None = None
 
     def __init__(
         self,
@@ -95,6 +100,7 @@ class Agent:
         validators: Sequence[Validator] | None = None,
         human: Human | None = None,
         cache: CacheStore | None = None,
+        memory: Remembers | None = None,
         name: str | None = None,
         description: str | None = None,
     ) -> None:
@@ -110,6 +116,7 @@ class Agent:
             "validators": validators,
             "human": human,
             "cache": cache,
+            "memory": memory,
             "name": name,
             "description": description,
         }
@@ -138,6 +145,7 @@ class Agent:
         clock: Clock | None = None,
         run_id: str | None = None,
         user: str = "",
+        session: str = "",
     ) -> RunResult:
         """Do a task.
 
@@ -158,6 +166,7 @@ class Agent:
             run_id: The run's name; a new one by default.
             user: For whom the run works: budgets, rate limits and caches around the model go by it, and tools find it
                 in `RunContext.user`.
+            session: The conversation that this run continues, kept by the agent's memory; it may be a new one.
 
         Returns:
             The result. Refused plans, failed tools, denied approvals and used-up limits are results, not exceptions.
@@ -165,6 +174,7 @@ class Agent:
         Raises:
             DefinitionError: An input or a constraint is wrong, or the definition lacks something that the task needs.
             JournalError: The journal cannot be written.
+            SessionError: The session cannot be read or written, or is somebody else's.
         """
         run_id = run_id or new_run_id()
         with _writing(journal, run_id, new=True) as written:
@@ -174,8 +184,10 @@ class Agent:
             now, given = run.clock.time(), dict(inputs or {})
             before = tuple(message_to_json(message) for message in message_history)
             goal, kept = request.task, write_constraints(request.constraints)
-            run.events.emit(RunStarted(now, run_id, self.name, goal, given, user, chosen, before, dry_run, kept))
-            return await self._drive(run, request, inputs or {}, ())
+            run.events.emit(
+                RunStarted(now, run_id, self.name, goal, given, user, chosen, before, dry_run, session, kept)
+            )
+            return await self._drive(run, request, inputs or {}, (), session)
 
     def with_model(self, model: str | Model) -> Self:
         """The same agent with another model."""
@@ -273,15 +285,18 @@ class Agent:
             task = Task(started.task, read_constraints(started.constraints) if constraints is None else constraints)
             request = self._request(task, run, started.inputs, {}, before, started.tool_choice)
             run.events.emit(RunResumed(run.clock.time()))
-            return await self._drive(run, request, started.inputs, recorded)
+            return await self._drive(run, request, started.inputs, recorded, started.session)
 
     # the one path that every way of running takes
 
     async def _drive(
-        self, run: Run, request: PlanRequest, inputs: Mapping[str, Json], recorded: tuple[Event, ...]
+        self, run: Run, request: PlanRequest, inputs: Mapping[str, Json], recorded: tuple[Event, ...], session: str
     ) -> RunResult:
         """Run the loop to its end and record how it ended."""
         run.ledger.recall(recorded)
+        memory = await self._remember(run, request, session)
+        request = request if memory is None else memory.request
+        prepare = None if memory is None else _preparing(memory)
         ended = None if in_scope(recorded) else await self._declined(run, request)
         if ended is None:
             planner = self.planner or PlanAndExecute()
@@ -291,10 +306,15 @@ class Agent:
                 request,
                 self.reflection,
                 inputs,
-                subgoals=Subgoals(planner, run, request, recorded, self.reflection),
+                subgoals=Subgoals(planner, run, request, recorded, self.reflection, prepare),
                 recorded=recorded,
+                prepare=prepare,
             )
             ended = await loop.until_done()
+        if memory is not None and not run.dry_run:
+            happened = (*recorded, *run.events)
+            told = messages_of(request.task, happened, ended.status, ended.output, ended.error, run_id=run.id)
+            await memory.close(Turn(request.task, ended.status, ended.output, told, (), Owner(), run.id), run)
         usage = run.meter.usage
         run.events.emit(RunFinished(run.clock.time(), ended.status, ended.output, ended.error, usage))
         if run.journal is not None:
@@ -311,6 +331,16 @@ class Agent:
             history=request.history,
             earlier=recorded,
         )
+
+    async def _remember(self, run: Run, request: PlanRequest, session: str) -> RunMemory | None:
+        if self.memory is not None:
+            return await self.memory.open(request, run, Owner(run.user, self.name, session))
+        if session:
+            raise DefinitionError(
+                f"the run names the session {session!r} and the agent has no memory to keep it; "
+                "give it one: Agent(memory=AgentMemory(session='sessions.db'))"
+            )
+        return None
 
     async def _declined(self, run: Run, request: PlanRequest) -> Ended | None:
         if self.intent is None:
@@ -401,3 +431,17 @@ class Agent:
 
 def _writing(journal: JournalStore | None, run_id: str, *, new: bool) -> AbstractContextManager[Journal | None]:
     return nullcontext() if journal is None else journal.writing(run_id, new=new)
+
+
+def _preparing(memory: RunMemory) -> Prepare:
+    """Fits the conversation into the context before each plan, beside all that the prompt holds in any case."""
+
+    async def prepare(request: PlanRequest, run: Run) -> PlanRequest:
+        if run.model is None:
+            return request
+        profile = run.model.model.profile
+        alone = replace(request, history=(), recalled="")
+        fixed = conversation(alone, spelling=profile.spelling, repairs=profile.repairs)
+        return await memory.prepare(request, fixed, run)
+
+    return prepare

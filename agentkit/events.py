@@ -30,7 +30,11 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class RunStarted(Event):
-    """A run began. `history` is the conversation that it was given, as JSON; a `dry_run` stays one on resume."""
+    """A run began.
+
+    `history` is the conversation that it was given, as JSON; `session` the one that it continues. A `dry_run` stays one
+    on resume.
+    """
 
     kind: ClassVar[str] = "run_started"
     run_id: str
@@ -41,6 +45,7 @@ class RunStarted(Event):
     tool_choice: Json = "auto"
     history: tuple[Mapping[str, Json], ...] = ()
     dry_run: bool = False
+    session: str = ""
     constraints: Sequence[Json] = field(default_factory=list)
 
 
@@ -245,6 +250,67 @@ class Reflected(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class MemoryRecalled(Event):
+    """Long-term memory was asked. `items` are what the planner was shown, each with its id, text and why.
+
+    `left_out` counts what was found and did not fit into the share of the context that is kept for recall.
+    """
+
+    kind: ClassVar[str] = "memory_recalled"
+    query: str
+    items: tuple[Mapping[str, Json], ...] = ()
+    tokens: int = 0
+    left_out: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ContextBuilt(Event):
+    """The conversation was fitted into the context of a model call.
+
+    Attributes:
+        budget: Tokens that prompts may have, the share for recall left out.
+        tokens: Tokens of the prompt as it was fitted.
+        counter: Who counted them: a tokenizer, or ``estimate``.
+        kept: Messages of the conversation that the model sees.
+        overflow: Messages that it does not see any more.
+        kept_in: Where those are.
+        trimmed: Handles of tool outputs that it sees the beginning of.
+        note: What stands for the messages that fell out, such as a summary.
+        within: The subgoal step that the call was for.
+    """
+
+    kind: ClassVar[str] = "context_built"
+    budget: int
+    tokens: int
+    counter: str
+    kept: int
+    overflow: int = 0
+    kept_in: str = ""
+    trimmed: tuple[str, ...] = ()
+    note: str = ""
+    within: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TurnKept(Event):
+    """A turn was added to a session, as its turn `number`."""
+
+    kind: ClassVar[str] = "turn_kept"
+    session: str
+    number: int
+    messages: int
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryFailed(Event):
+    """A part of the memory failed; the run went on without it. `doing` says what it was about."""
+
+    kind: ClassVar[str] = "memory_failed"
+    doing: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
 class RunFinished(Event):
     """A run ended with its output, or the reason why there is none."""
 
@@ -257,6 +323,12 @@ class RunFinished(Event):
 
 EVENTS: Mapping[str, type[Event]] = {cls.kind: cls for cls in Event.__subclasses__()}
 """Every event type by its kind, the name it has in a journal."""
+
+
+_TUPLES = frozenset(
+    {"codes", "diagnostics", "evidence", "history", "items", "notes", "prompt", "tool_calls", "trimmed", "unpriced"}
+)
+"""The fields of events that are tuples, which JSON reads back as lists."""
 
 
 def to_json(event: Event) -> dict[str, Json]:
@@ -281,7 +353,7 @@ def from_json(row: Mapping[str, Json]) -> Event:
         raise JournalError(f"unknown event kind {kind!r}; the journal was written by another version of agentkit")
     if isinstance(fields.get("usage"), Mapping):
         fields["usage"] = Usage(**fields["usage"])
-    for name in ("diagnostics", "codes", "prompt", "evidence", "notes", "unpriced", "tool_calls", "history"):
+    for name in _TUPLES:
         if isinstance(fields.get(name), list):
             fields[name] = tuple(fields[name])
     try:

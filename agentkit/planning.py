@@ -97,6 +97,7 @@ class PlanRequest:
         done: Writes of replaced plans. A plan that makes the same call gets its result; nothing is done twice.
         denied: Calls that a person has denied in this run; a plan that makes one again is refused.
         history: The conversation before this task.
+        recalled: What long-term memory says that may matter, in words.
         examples: Tasks with good plans.
         constraints: What must hold besides the task's words.
         policy: Which calls are allowed.
@@ -115,6 +116,7 @@ class PlanRequest:
     done: Sequence[CallDone] = ()
     denied: Sequence[CallDenied] = ()
     history: tuple[Message, ...] = ()
+    recalled: str = ""
     examples: tuple[Example, ...] = ()
     constraints: tuple[Constraint, ...] = ()
     policy: Policy = field(default_factory=Policy)

@@ -116,13 +116,14 @@ def _examples(request: PlanRequest, spelling: str) -> Iterable[Message]:
 
 
 def task_text(request: PlanRequest) -> str:
-    """The task, with the names that a plan for it may use."""
-    goal = "\n".join([request.task, *(f"It must hold that {constraint}." for constraint in request.constraints)])
+    """The task, after what is remembered about it and before the names that a plan for it may use."""
     known = [f"{name}: {schema.get('type', 'any')}" for name, schema in request.inputs.items()]
     known += [f"{name} = {_short(value)}" for name, value in request.given.items()]
-    if not known:
-        return goal
-    return f"{goal}\n\nThese names are already defined; use them:\n" + "\n".join(known)
+    goal = "\n".join([request.task, *(f"It must hold that {constraint}." for constraint in request.constraints)])
+    parts = [request.recalled, goal]
+    if known:
+        parts.append("These names are already defined; use them:\n" + "\n".join(known))
+    return "\n\n".join(part for part in parts if part)
 
 
 def _worth_showing(attempts: Iterable[Attempt], *, repairs: bool) -> list[Attempt]:

@@ -14,7 +14,7 @@ from agentkit.messages import Message, ModelRequest, ModelSettings, assistant, s
 from agentkit.planners._model import model_of
 from agentkit.planners._native import answered, called, offered, spoken_natively
 from agentkit.planners._turns import Conversation, Observation, conversation_of
-from agentkit.planners.prompt import task_text
+from agentkit.planners.prompt import task_text, told
 from agentkit.planning import Attempt, PlanningEnded, PlanRequest, Proposal
 from agentkit.run import Run
 from agentkit.spelling import read_python
@@ -112,7 +112,8 @@ class ReAct:
         plans = "\n\n".join(f"{one.task}\n{one.plan.strip()}" for one in request.examples)
         examples = f"Tasks like yours, and programs that would solve them:\n\n{plans}" if plans else ""
         prefix = "\n\n".join(part for part in (request.instructions, guide, examples) if part)
-        opening = (system(prefix, cache=True), *request.history, user(task_text(replace(request, given={}))))
+        before = request.history if native else told(request.history)
+        opening = (system(prefix, cache=True), *before, user(task_text(replace(request, given={}))))
         return Conversation(opening, spoken_natively if native else _spoken, self._longest)
 
 

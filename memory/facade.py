@@ -1,0 +1,204 @@
+"""`AgentMemory`: what an agent remembers with, put together from its parts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+
+from agentkit.errors import AgentKitError, DefinitionError
+from agentkit.events import ContextBuilt, MemoryFailed, MemoryRecalled, TurnKept
+from agentkit.memory.context import FETCH, Context, ContextBuilder, fetch_tool, has_long_outputs
+from agentkit.memory.policies import ContextPolicy
+from agentkit.memory.sessions import Conversation, SessionStore
+from agentkit.memory.units import measured, split
+from agentkit.messages import Message
+from agentkit.planning import PlanRequest
+from agentkit.remembering import MemoryManager, Overflow, Owner, Recalled, Recaller, Turn
+from agentkit.run import Run
+
+RECALLED = "What you remember that may matter:"
+"""What stands before recalled memories in a prompt."""
+
+
+class AgentMemory:
+    """An agent's memory: ``Agent(…, memory=AgentMemory(…))``. Every part is optional.
+
+    Before a run plans, its session is read, long-term memory is asked about the task, and what it says goes into the
+    prompt, as far as the reserve has room for it. Before every plan, the conversation is fitted into the budget. After
+    the run, its turn is added to the session, what fell out of the context is handed on, and the manager learns.
+
+    Args:
+        short_term: How conversations are fitted into the context: a builder, or a policy in a builder of its own.
+        session: Where sessions are kept, for ``agent.run(…, session="…")``: a store, or the path of its file.
+        long_term: What is asked before a run plans.
+        manager: What decides after a run what to keep.
+        overflow: What takes messages that fall out of the context. Without one they stay in the session, or in the
+            history that the caller gave.
+    """
+
+    def __init__(
+        self,
+        *,
+        short_term: ContextBuilder | ContextPolicy | None = None,
+        session: SessionStore | str | None = None,
+        long_term: Recaller | None = None,
+        manager: MemoryManager | None = None,
+        overflow: Overflow | None = None,
+    ) -> None:
+        self.short_term = short_term if isinstance(short_term, ContextBuilder) else ContextBuilder(short_term)
+        self.session = SessionStore(session) if isinstance(session, str) else session
+        self.long_term = long_term
+        self.manager = manager
+        self.overflow = overflow
+
+    async def open(self, request: PlanRequest, run: Run, owner: Owner) -> OpenMemory:
+        """Read the session, recall what may matter, and offer `fetch_output` where tool outputs may be cut.
+
+        Raises:
+            DefinitionError: A session is named and no store is given, or a history besides the session.
+            SessionError: The session cannot be read, or is somebody else's.
+        """
+        conversation = await self._conversation(request, run, owner)
+        request = replace(request, history=conversation.messages)
+        if run.model is None:
+            return OpenMemory(self, request, owner, conversation)
+        counter = self.short_term.counter(run.model.model)
+        units = await measured(split(request.history), counter, self.short_term.longest_output)
+        if has_long_outputs(units) and FETCH not in request.toolbox:
+            request = replace(request, toolbox=request.toolbox.with_(fetch_tool(request.history)))
+        if self.long_term is not None:
+            request = replace(request, recalled=await self._recall(self.long_term, request.task, run, owner))
+        return OpenMemory(self, request, owner, conversation)
+
+    async def _conversation(self, request: PlanRequest, run: Run, owner: Owner) -> Conversation:
+        if not owner.session:
+            return Conversation(request.history)
+        if self.session is None:
+            raise DefinitionError(
+                f"the run names the session {owner.session!r} and the agent's memory keeps no sessions; "
+                "give it a store: AgentMemory(session='sessions.db')"
+            )
+        if request.history:
+            raise DefinitionError(
+                f"the run has a message_history and the session {owner.session!r}; give one of them: "
+                "a session brings its own history"
+            )
+        return await self.session.read(owner.session, user=owner.user, without_run=run.id)
+
+    async def _recall(self, long_term: Recaller, task: str, run: Run, owner: Owner) -> str:
+        """What long-term memory says about a task, in words, as far as the reserve has room for it."""
+        try:
+            found = await long_term.recall(task, owner=owner, run=run)
+        except AgentKitError as error:
+            run.events.emit(MemoryFailed(run.clock.time(), "recall", str(error)))
+            return ""
+        shown, text, tokens = await self._fitting(found, run)
+        items = tuple(asdict(memory) for memory in shown)
+        run.events.emit(MemoryRecalled(run.clock.time(), task, items, tokens, len(found) - len(shown)))
+        return text
+
+    async def _fitting(self, found: Sequence[Recalled], run: Run) -> tuple[list[Recalled], str, int]:
+        """The best memories that fit into the reserve, as text, and what it costs."""
+        assert run.model is not None, "memories are recalled for a model"
+        model = run.model.model
+        counter, room = self.short_term.counter(model), self.short_term.recall_budget(model.profile)
+        shown: list[Recalled] = []
+        text, tokens = "", 0
+        for memory in found:
+            longer = "\n".join([RECALLED, *(f"- {one.text}" for one in (*shown, memory))])
+            [cost] = await counter.texts([longer])
+            if cost <= room:
+                shown.append(memory)
+                text, tokens = longer, cost
+        return shown, text, tokens
+
+
+class OpenMemory:
+    """The memory of one run."""
+
+    def __init__(self, memory: AgentMemory, request: PlanRequest, owner: Owner, conversation: Conversation) -> None:
+        self._memory = memory
+        self._request = request
+        self._owner = owner
+        self._conversation = conversation
+        self._fallen: dict[int, Message] = {}
+
+    @property
+    def request(self) -> PlanRequest:
+        """The task as planners are to see it."""
+        return self._request
+
+    async def prepare(self, request: PlanRequest, fixed: Sequence[Message], run: Run) -> PlanRequest:
+        """The request with as much of the conversation as fits; see `ContextBuilder`.
+
+        What was recalled has a part of the window of its own, so it does not count here.
+        """
+        if not self._conversation.messages or run.model is None:
+            return request
+        notes = self._conversation.notes
+        built = await self._memory.short_term.build(
+            self._conversation.messages, run=run, fixed=fixed, task=request.task, notes=notes
+        )
+        self._fallen.update(zip(built.positions, built.overflow, strict=True))
+        run.events.emit(
+            ContextBuilt(
+                run.clock.time(),
+                built.budget,
+                built.tokens,
+                built.counter,
+                len(built.messages) - bool(built.note),
+                len(built.overflow),
+                self._kept_in(built),
+                built.trimmed,
+                built.note,
+                run.within,
+            )
+        )
+        return replace(request, history=built.messages)
+
+    def _kept_in(self, built: Context) -> str:
+        if not built.overflow:
+            return ""
+        places = ["the overflow port"] if self._memory.overflow is not None else []
+        places.append(f"session {self._owner.session!r}" if self._owner.session else "the caller's history")
+        return " and ".join(places)
+
+    async def close(self, turn: Turn, run: Run) -> None:
+        """Add the turn to the session, hand on what fell out of the context, and let the manager learn.
+
+        Raises:
+            SessionError: The turn cannot be kept; nothing else is tried then.
+        """
+        memory, owner = self._memory, self._owner
+        store = memory.session if owner.session else None
+        if store is not None:
+            number = await store.add(
+                owner.session, turn.messages, run_id=run.id, at=run.clock.time(), status=turn.status, user=owner.user
+            )
+            if self._conversation.notes:
+                await store.note(owner.session, self._conversation.notes)
+            run.events.emit(TurnKept(run.clock.time(), owner.session, number, len(turn.messages)))
+        await self._hand_on(replace(turn, owner=owner), store, run)
+
+    async def _hand_on(self, turn: Turn, store: SessionStore | None, run: Run) -> None:
+        """Give the turn to those who learn from it; what could not be handed on is handed on with a later turn."""
+        memory = self._memory
+        if memory.overflow is None and memory.manager is None:
+            return
+        fallen = sorted(self._fallen)
+        if store is not None:
+            places = self._conversation.places
+            claimed = set(await store.claim(self._owner.session, [places[at] for at in fallen]))
+            fallen = [at for at in fallen if places[at] in claimed]
+        turn = replace(turn, overflow=tuple(self._fallen[at] for at in fallen))
+        doing = "handing on what fell out of the context"
+        try:
+            if memory.overflow is not None and turn.overflow:
+                await memory.overflow.take(turn.overflow, owner=turn.owner, run=run)
+            doing = "learning from the turn"
+            if memory.manager is not None:
+                await memory.manager.after_turn(turn, run)
+        except AgentKitError as error:
+            run.events.emit(MemoryFailed(run.clock.time(), doing, str(error)))
+            if store is not None:
+                await store.give_back(self._owner.session, [self._conversation.places[at] for at in fallen])
