@@ -21,8 +21,8 @@ from agentkit.limits import LimitReached, Limits, Meter
 from agentkit.messages import Json, Message
 from agentkit.models.ids import resolve_model
 from agentkit.plan import JsonSchema
-from agentkit.planners.plan_execute import PlanAndExecute
 from agentkit.planners.prompt import conversation
+from agentkit.planners.registry import from_data
 from agentkit.planning import Example, IntentClassifier, Planner, PlanRequest, ToolChoice
 from agentkit.policy import Policy
 from agentkit.protocols import Clock, Human, Journal, Model
@@ -52,7 +52,8 @@ class Agent:
             ``http://host:port/v1#name``, or a `Model`. None for planners that need none.
         instructions: What the agent is for, in words that the planner reads.
         tools: Tools, toolboxes or both, besides the agent's own `@tool` methods.
-        planner: How tasks become plans; plan-and-execute by default.
+        planner: How tasks become plans: a planner, its name such as ``react``, or an object with its ``name`` and
+            options (see `agentkit.planners.registry`); plan-and-execute by default.
         policy: Which calls need approval, and which are forbidden. By default writes ask.
         limits: What a run may use.
         examples: Tasks with good plans, for the planner's prompt.
@@ -74,7 +75,7 @@ class Agent:
     model: str | Model | None = None
     instructions: str = ""
     tools: ClassVar[Sequence[Tool | Toolbox]] = ()
-    planner: Planner | None = None
+    planner: Planner | str | Mapping[str, Any] | None = None
     policy: Policy = Policy()
     limits: Limits = Limits()
     examples: Sequence[Example] = ()
@@ -91,7 +92,7 @@ class Agent:
         instructions: str | None = None,
         *,
         tools: Iterable[Tool | Toolbox] = (),
-        planner: Planner | None = None,
+        planner: Planner | str | Mapping[str, Any] | None = None,
         policy: Policy | None = None,
         limits: Limits | None = None,
         examples: Sequence[Example] | None = None,
@@ -126,7 +127,7 @@ class Agent:
         self.name = self.name or type(self).__name__
         self.toolbox = Toolbox(*tools_of(self), *type(self).tools, *tools)
         self.model = None if self.model is None else resolve_model(self.model)
-        self.planner = self.planner or PlanAndExecute()
+        self.planner = from_data(self.planner or "plan_execute")
 
     async def run(
         self,
@@ -227,7 +228,7 @@ class Agent:
     ) -> CheckReport:
         """Write and check a plan, repairs included, without running anything."""
         run = self._new_run(new_run_id(), None, limits, None, None, tuple(listeners), False, None)
-        loop = Loop(run, self.planner or PlanAndExecute(), self._request(task, run, {}, {}, ()))
+        loop = Loop(run, from_data(self.planner), self._request(task, run, {}, {}, ()))
         while True:
             loop.number += 1
             proposal = await loop.propose()
@@ -299,7 +300,7 @@ class Agent:
         prepare = None if memory is None else _preparing(memory)
         ended = None if in_scope(recorded) else await self._declined(run, request)
         if ended is None:
-            planner = self.planner or PlanAndExecute()
+            planner = from_data(self.planner)
             loop = Loop(
                 run,
                 planner,

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from types import MappingProxyType
-from typing import Any
+from typing import Any, cast
 
 from agentkit.errors import DefinitionError
 from agentkit.messages import ModelSettings
@@ -54,11 +54,13 @@ def planner(name: str, /, **options: Any) -> Planner:
 
 
 def from_data(said: object) -> Planner:
-    """The planner that data describes: a name, or an object with ``name`` and its options.
+    """The planner that data describes: a name, or an object with ``name`` and its options; a planner is itself.
 
     Raises:
         DefinitionError: It describes none.
     """
+    if callable(getattr(said, "propose", None)):
+        return cast("Planner", said)
     if isinstance(said, str):
         return planner(said)
     if not isinstance(said, Mapping) or not isinstance(said.get("name"), str):

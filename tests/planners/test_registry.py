@@ -7,13 +7,16 @@ from typing import Any
 
 import pytest
 
+from agentkit.agent import Agent
 from agentkit.errors import DefinitionError
+from agentkit.messages import ModelProfile
 from agentkit.planners.candidates import Candidates
 from agentkit.planners.hierarchical import Hierarchical
 from agentkit.planners.plan_execute import PlanAndExecute
 from agentkit.planners.react import ReAct
 from agentkit.planners.reflexion import Reflexion
 from agentkit.planners.registry import PLANNERS, from_data, planner
+from agentkit.testing import ScriptedModel
 
 
 @pytest.mark.parametrize("name", PLANNERS)
@@ -22,6 +25,18 @@ def test_every_planner_can_be_made_by_its_name(name: str, tmp_path: Path) -> Non
     path.write_text("answer(1)")
     needed: dict[str, dict[str, Any]] = {"outline": {"items": ["do it"]}, "fixed": {"file": str(path)}}
     assert hasattr(planner(name, **needed.get(name, {})), "propose")
+
+
+async def test_an_agent_takes_a_planner_by_word_or_as_data() -> None:
+    for said in ("react", {"name": "react", "patience": 0}):
+        agent = Agent(ScriptedModel(["Action: answer(3)"], profile=ModelProfile()), planner=said)
+        assert isinstance(agent.planner, ReAct)
+        assert (await agent.run("?")).output == 3
+
+
+def test_an_agent_with_an_unknown_planner_is_refused() -> None:
+    with pytest.raises(DefinitionError, match="there is no planner 'reackt', did you mean 'react'"):
+        Agent(planner="reackt")
 
 
 def test_options_are_the_arguments_of_the_class() -> None:
