@@ -59,7 +59,7 @@ class ReAct:
         settings: Sampling settings.
 
     Raises:
-        DefinitionError: `patience` is below 0, or `longest` below 1.
+        DefinitionError: `protocol` is unknown, `patience` is below 0, or `longest` below 1.
     """
 
     def __init__(
@@ -70,6 +70,8 @@ class ReAct:
         longest: int = 4_000,
         settings: ModelSettings | None = None,
     ) -> None:
+        if protocol not in (None, "native", "text"):
+            raise DefinitionError(f"protocol is {protocol!r}; give 'native', 'text' or None")
         if patience < 0 or longest < 1:
             raise DefinitionError(f"patience is {patience} and longest is {longest}; give at least 0 and at least 1")
         self._protocol = protocol

@@ -47,10 +47,10 @@ def planner(name: str, /, **options: Any) -> Planner:
             raise DefinitionError(
                 f"the planner {name!r} has no option {option!r}{_hint(option, known)}; its options are: {there_are}"
             )
-    try:
-        return make(**{option: _value(option, value) for option, value in options.items()})
-    except TypeError as error:
-        raise DefinitionError(f"the planner {name!r} cannot be made: {error}") from error
+    missing = [option for option, one in known.items() if one.default is one.empty and option not in options]
+    if missing:
+        raise DefinitionError(f"the planner {name!r} needs the option {missing[0]!r}")
+    return make(**{option: _value(option, value) for option, value in options.items()})
 
 
 def from_data(said: object) -> Planner:
