@@ -75,14 +75,21 @@ class StepChecker:
         self._repeats = 0
         self._calls = CallChecker(toolbox, policy, self.findings, approver=approver)
 
-    def check_plan(self, plan: Plan, order: Schedule, scope: Scope, *, partial: bool) -> None:
-        """Check every step of `plan`, scheduled as `order`, and its answer; steps are added to the names of `scope`."""
+    def check_plan(
+        self, plan: Plan, order: Schedule, scope: Scope, *, partial: bool, answer: Type | None = None
+    ) -> None:
+        """Check every step of `plan`, scheduled as `order`, and its answer; steps are added to the names of `scope`.
+
+        Where a type is given for the answer, it must be able to have it.
+        """
         self._names = Names(plan.steps)
         check_ids(plan, self.findings)
         self._steps(plan.steps, scope, ())
         self.findings.line = plan.answer_line
         if plan.answer is not None:
-            self._type(plan.answer, scope, ("answer",))
+            kind = self._type(plan.answer, scope, ("answer",))
+            if answer is not None:
+                self.findings.flow(plan.answer, kind, answer, ("answer",))
         elif not partial and not plan.problems:
             self.findings.report(
                 Code.NO_ANSWER,

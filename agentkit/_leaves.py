@@ -10,6 +10,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from agentkit._bounded import bounded
+from agentkit._fits import misfit
 from agentkit._program import Program
 from agentkit._states import BROKEN, DONE, MISSING, End
 from agentkit._tool_cache import MISS, ToolCache
@@ -416,13 +417,9 @@ def _text(value: Json) -> str:
 
 
 def _of_schema(value: Json, schema: JsonSchema | None, what: str) -> Json:
-    if schema is None:
-        return value
-    from jsonschema import Draft202012Validator
-
-    problems = [error.message for error in Draft202012Validator(dict(schema)).iter_errors(value)]
-    if problems:
-        raise AgentKitError(f"{what} does not fit the step's schema: {'; '.join(problems[:3])}")
+    problem = "" if schema is None else misfit(value, schema)
+    if problem:
+        raise AgentKitError(f"{what} does not fit the step's schema: {problem}")
     return value
 
 

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from agentkit._recorded import recorded_plan, unsaid
 from agentkit._reflecting import Reflecting
-from agentkit.checker import CheckedPlan, CheckReport, Validator, check
+from agentkit.checker import CheckedPlan, CheckReport, Validator
 from agentkit.errors import ModelError
 from agentkit.events import Event, Executed, PlanChecked, PlanProposed, RunStatus, StepStarted
 from agentkit.executor import execute
@@ -174,18 +174,8 @@ class Loop:
 
     def check(self, proposal: Proposal) -> CheckReport:
         """What the checker says of a plan; recorded as an event."""
-        request = self.request
-        report = check(
-            proposal.plan,
-            request.toolbox,
-            policy=request.policy,
-            limits=request.limits,
-            given=self.given,
-            given_types=self.given_types,
-            approver=request.approver,
-            partial=not proposal.final,
-            validators=self.validators(proposal),
-        )
+        partial, validators = not proposal.final, self.validators(proposal)
+        report = self.request.check(proposal.plan, partial=partial, validators=validators, given_types=self.given_types)
         self.run.events.emit(
             PlanChecked(
                 self.run.clock.time(),

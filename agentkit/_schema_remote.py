@@ -86,7 +86,7 @@ def read_schemas(input_schema: Any, output_schema: Any) -> tuple[SchemaShape | N
     An input schema that lists its properties and does not say whether there may be others is closed, so that an
     invented argument is found before the call.
     """
-    problems = [*_schema_problems(input_schema, "input"), *_schema_problems(output_schema, "output")]
+    problems = [*schema_problems(input_schema, "input"), *schema_problems(output_schema, "output")]
     if not problems and input_schema.get("type", "object") != "object":
         problems.append(f"input schema: a tool's arguments are an object, not {input_schema['type']!r}")
     if problems:
@@ -97,7 +97,8 @@ def read_schemas(input_schema: Any, output_schema: Any) -> tuple[SchemaShape | N
     return SchemaShape(arguments, from_json(encode(dict(output_schema)))), []
 
 
-def _schema_problems(schema: Any, name: str) -> list[str]:
+def schema_problems(schema: Any, name: str) -> list[str]:
+    """Why something is no JSON Schema (Draft 2020-12) that stands on its own; `name` says whose it is."""
     from jsonschema import Draft202012Validator, SchemaError
 
     if not isinstance(schema, Mapping):

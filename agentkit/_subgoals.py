@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -64,8 +63,9 @@ class Subgoals:
             child = self._run.child(step, limits)
             boss = planner if isinstance(planner, Delegates) else boss
         schemas = {name: to_schema(widen(type_of_value(value))) for name, value in inputs.items()}
-        asked = f"{goal}\nAnswer with a value of this JSON Schema: {json.dumps(schema)}" if schema else goal
-        request = replace(request, task=asked, inputs=schemas, limits=limits, tool_choice="auto", constraints=())
+        request = replace(
+            request, task=goal, inputs=schemas, limits=limits, tool_choice="auto", constraints=(), output=schema
+        )
         recorded, prepare, judging = self._recorded, self._prepare, self._reflection
         below = Subgoals(boss, child, request, recorded, judging, prepare)
         loop = Loop(child, planner, request, judging, inputs, subgoals=below, recorded=recorded, prepare=prepare)

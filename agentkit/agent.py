@@ -10,6 +10,8 @@ from dataclasses import replace
 from typing import Any, ClassVar, Self
 
 from agentkit._loop import Ended, Loop, Prepare
+from agentkit._requests import chosen_tools, schemas_of
+from agentkit._schema_remote import schema_problems
 from agentkit._subgoals import Subgoals
 from agentkit.cache import CacheStore
 from agentkit.checker import CheckReport, Validator
@@ -18,12 +20,12 @@ from agentkit.errors import AgentKitError, DefinitionError, ModelError
 from agentkit.events import Event, RunFinished, RunResumed, RunStarted
 from agentkit.journal import JournalStore
 from agentkit.limits import LimitReached, Limits, Meter
-from agentkit.messages import Json, Message
+from agentkit.messages import Json, Message, ModelSettings
 from agentkit.models.ids import resolve_model
 from agentkit.plan import JsonSchema
 from agentkit.planners.prompt import conversation
 from agentkit.planners.registry import from_data
-from agentkit.planning import Example, IntentClassifier, Planner, PlanRequest, ToolChoice
+from agentkit.planning import Example, IntentClassifier, Planner, PlanRequest
 from agentkit.policy import Policy
 from agentkit.protocols import Clock, Human, Journal, Model
 from agentkit.reflection import NO_REFLECTION, Reflection
@@ -35,7 +37,6 @@ from agentkit.streaming import RunStream
 from agentkit.task import Task, check_constraints, read_constraints, write_constraints
 from agentkit.toolbox import Tool, Toolbox, tools_of
 from agentkit.transcript import message_from_json, message_to_json, messages_of
-from agentkit.types import to_schema, type_of_value, widen
 
 Listener = Callable[[Event], None]
 
@@ -61,6 +62,8 @@ class Agent:
         reflection: Who judges when: before planning, before running, after each step, after the whole.
         validators: Checks of plans beside the checker's own, such as a simulator of the agent's domain.
         human: Who approves and answers; without one, a call that needs approval is refused by the checker.
+        output_schema: The JSON Schema that answers must have: plans whose answer cannot are refused before they run.
+        model_settings: Temperature, seed and so on of every model call that does not set its own.
         cache: Keeps the results of tools that allow it (`@tool(cache=SECONDS)`); without one, none are kept.
         memory: What it remembers with, such as `agentkit.memory.AgentMemory`; by default nothing.
         name: The agent's name, for events and the journal; the class's name by default.
@@ -83,6 +86,8 @@ class Agent:
     reflection: Reflection = NO_REFLECTION
     validators: Sequence[Validator] = ()
     human: Human | None = None
+    output_schema: JsonSchema | None = None
+    model_settings: ModelSettings = ModelSettings()
     cache: CacheStore | None = None
     memory: Remembers | None = None
 
@@ -100,6 +105,8 @@ class Agent:
         reflection: Reflection | None = None,
         validators: Sequence[Validator] | None = None,
         human: Human | None = None,
+        output_schema: JsonSchema | None = None,
+        model_settings: ModelSettings | None = None,
         cache: CacheStore | None = None,
         memory: Remembers | None = None,
         name: str | None = None,
@@ -116,6 +123,8 @@ class Agent:
             "reflection": reflection,
             "validators": validators,
             "human": human,
+            "output_schema": output_schema,
+            "model_settings": model_settings,
             "cache": cache,
             "memory": memory,
             "name": name,
@@ -128,6 +137,8 @@ class Agent:
         self.toolbox = Toolbox(*tools_of(self), *type(self).tools, *tools)
         self.model = None if self.model is None else resolve_model(self.model)
         self.planner = from_data(self.planner or "plan_execute")
+        if self.output_schema is not None and (problems := schema_problems(self.output_schema, "output")):
+            raise DefinitionError(f"output_schema of {self.name!r}: {'; '.join(problems)}")
 
     async def run(
         self,
@@ -381,6 +392,7 @@ class Agent:
             listeners=listeners,
             meter=Meter(limits, usage=used(recorded)),
             user=user,
+            settings=self.model_settings,
             cache=self.cache,
             elapsed=elapsed(recorded),
         )
@@ -394,19 +406,14 @@ class Agent:
         message_history: tuple[Message, ...],
         tool_choice: str | Sequence[str] = "auto",
     ) -> PlanRequest:
-        unknown = [name for name in schemas if name not in inputs]
-        if unknown:
-            raise DefinitionError(f"input_schemas names {unknown[0]!r}, which is not among the inputs")
-        toolbox, choice = self._chosen(tool_choice)
+        toolbox, choice = chosen_tools(self.toolbox, tool_choice)
         task = Task.of(task)
         check_constraints(task.constraints, self.toolbox)
         return PlanRequest(
             task.goal,
             toolbox,
             instructions=self.instructions,
-            inputs={
-                name: schemas.get(name) or to_schema(widen(type_of_value(value))) for name, value in inputs.items()
-            },
+            inputs=schemas_of(inputs, schemas),
             history=message_history,
             examples=tuple(self.examples),
             constraints=tuple(task.constraints),
@@ -415,19 +422,8 @@ class Agent:
             limits=run.limits,
             approver=run.human is not None,
             tool_choice=choice,
+            output=self.output_schema,
         )
-
-    def _chosen(self, tool_choice: str | Sequence[str]) -> tuple[Toolbox, ToolChoice]:
-        """The tools that a run may call, and whether it must call one."""
-        match tool_choice:
-            case "auto" | "required":
-                return self.toolbox, tool_choice
-            case "none":
-                return Toolbox(), "none"
-            case str():
-                return self.toolbox.select(tool_choice), "auto"
-            case _:
-                return self.toolbox.select(*tool_choice) if tool_choice else Toolbox(), "auto"
 
 
 def _writing(journal: JournalStore | None, run_id: str, *, new: bool) -> AbstractContextManager[Journal | None]:

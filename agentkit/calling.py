@@ -18,6 +18,7 @@ from agentkit.messages import (
     ModelProfile,
     ModelRequest,
     ModelResponse,
+    ModelSettings,
     TextDelta,
     Usage,
     assistant,
@@ -46,7 +47,7 @@ class ModelCaller:
         DefinitionError: `limits.cost` is set and the model's price is unknown.
     """
 
-    __slots__ = ("_clock", "_events", "_limits", "_meter", "_remaining", "_user", "model")
+    __slots__ = ("_clock", "_events", "_limits", "_meter", "_remaining", "_settings", "_user", "model")
 
     def __init__(
         self,
@@ -57,9 +58,11 @@ class ModelCaller:
         limits: Limits,
         clock: Clock,
         user: str = "",
+        settings: ModelSettings | None = None,
         remaining: Callable[[], float | None] = lambda: None,
     ) -> None:
         self.model = model
+        self._settings = settings or ModelSettings()
         self._remaining = remaining
         self._user = user
         self._events = events
@@ -237,7 +240,8 @@ class ModelCaller:
 
     def _marked(self, request: ModelRequest, purpose: str) -> ModelRequest:
         """The request with what wrappers around the model go by."""
-        return replace(request, user=request.user or self._user, purpose=request.purpose or purpose)
+        settings = request.settings.or_else(self._settings.for_profile(self.profile))
+        return replace(request, user=request.user or self._user, purpose=request.purpose or purpose, settings=settings)
 
     def _record(
         self,

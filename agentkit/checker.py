@@ -13,7 +13,7 @@ from agentkit.diagnostics import Code, Diagnostic
 from agentkit.errors import PlanRejectedError
 from agentkit.limits import Limits
 from agentkit.messages import Json
-from agentkit.plan import Plan, Subgoal, walk
+from agentkit.plan import JsonSchema, Plan, Subgoal, walk
 from agentkit.policy import Policy
 from agentkit.schedule import Schedule, schedule
 from agentkit.toolbox import Toolbox
@@ -37,6 +37,7 @@ class CheckedPlan:
         certificate: What it can do at most.
         schedule: Its steps with their dependencies.
         given: Values that it may refer to besides its own steps.
+        output: The JSON Schema that its answer is to have, if any.
     """
 
     plan: Plan
@@ -46,6 +47,7 @@ class CheckedPlan:
     certificate: Certificate
     schedule: Schedule
     given: Mapping[str, Json]
+    output: JsonSchema | None
     seal: object = field(repr=False)
 
     def __post_init__(self) -> None:
@@ -105,6 +107,7 @@ def check(
     given_types: Mapping[str, Type] | None = None,
     approver: bool = True,
     partial: bool = False,
+    output: JsonSchema | None = None,
     validators: Sequence[Validator] = (),
 ) -> CheckReport:
     """Check a plan against a toolbox, a policy and limits; nothing is run.
@@ -118,6 +121,8 @@ def check(
         given_types: Their types, for callers that check many plans over the same values; read off the values if absent.
         approver: Whether somebody can be asked for approval. If not, a call that needs approval is an error.
         partial: The plan is one part of a longer run (a planner that plans a step at a time): it needs no answer.
+        output: The JSON Schema that the answer must have. An answer that cannot is an error; one that only running can
+            tell is checked when it is there.
         validators: Domain checks to run on a plan that is otherwise free of errors.
 
     Returns:
@@ -130,7 +135,8 @@ def check(
     scope.update(given_types or {name: type_of_value(value) for name, value in given.items()})
     ordered = schedule(plan.steps, toolbox)
     walk = StepChecker(toolbox, policy, limits, approver=approver)
-    walk.check_plan(plan, ordered, scope, partial=partial)
+    target = None if output is None else from_schema(output)
+    walk.check_plan(plan, ordered, scope, partial=partial, answer=target)
     found = [*plan.problems, *walk.findings.diagnostics]
     certificate, bounds = certify(
         ordered,
@@ -146,7 +152,7 @@ def check(
             found.extend(validator(plan, certificate))
     checked = None
     if not _has_errors(found):
-        checked = CheckedPlan(plan, toolbox, policy, limits, certificate, ordered, given, _SEAL)
+        checked = CheckedPlan(plan, toolbox, policy, limits, certificate, ordered, given, output, _SEAL)
     return CheckReport(plan, tuple(found), checked, walk.types)
 
 

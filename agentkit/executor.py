@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
+from agentkit._fits import misfit
 from agentkit._leaves import Leaves
 from agentkit._program import Program, program_of
 from agentkit._states import BROKEN, DONE, MISSING, End
@@ -123,9 +124,12 @@ class _Execution:
         elif status == "done" or self.leaves.stopped is None:
             try:
                 value = answer(scope)
-            except ExpressionError as problem:
+            except ExpressionError as reason:
                 if status == "done":
-                    status, error = "failed", f"the answer cannot be computed: {problem}"
+                    status, error = "failed", f"the answer cannot be computed: {reason}"
+        output = self.checked.output
+        if status == "done" and answer is not None and output is not None and (problem := misfit(value, output)):
+            status, error = "failed", f"the answer is not what was asked for: {problem}"
         if self.leaves.stopped is not None and (status != "done"):
             status, error = "stopped", f"stopped: {self.leaves.stopped}"
         elif self.halted:

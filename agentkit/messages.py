@@ -98,6 +98,10 @@ class ModelSettings:
         """The names of the settings that are set."""
         return frozenset(f.name for f in fields(self) if getattr(self, f.name) not in (None, ()))
 
+    def or_else(self, defaults: ModelSettings) -> ModelSettings:
+        """These settings, with those of `defaults` where nothing is set."""
+        return replace(self, **{name: getattr(defaults, name) for name in defaults.chosen() - self.chosen()})
+
     def for_profile(self, profile: ModelProfile) -> ModelSettings:
         """These settings without the ones that a model of `profile` does not take, which it would refuse."""
         return replace(self, **{name: getattr(ModelSettings(), name) for name in self.chosen() - profile.settings})

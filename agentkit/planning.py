@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
 from agentkit.certificate import Certificate
-from agentkit.checker import Validator
+from agentkit.checker import CheckReport, Validator, check
 from agentkit.constraints import Constraint
 from agentkit.diagnostics import Diagnostic
 from agentkit.errors import AgentKitError
@@ -21,6 +21,7 @@ from agentkit.policy import Policy
 from agentkit.results import Outcome
 from agentkit.run import Run
 from agentkit.toolbox import Toolbox
+from agentkit.types import Type
 
 ToolChoice: TypeAlias = Literal["auto", "required", "none"]
 """Whether a plan may call tools, must call at least one, or has none to call."""
@@ -105,6 +106,7 @@ class PlanRequest:
         approver: Whether a person can be asked.
         validators: Domain checks of a plan; the loop runs them, a planner that chooses between plans may.
         tool_choice: ``required`` asks for at least one tool call before the answer; with ``none`` the toolbox is empty.
+        output: The JSON Schema that the answer must have, if any.
     """
 
     task: str
@@ -124,6 +126,36 @@ class PlanRequest:
     approver: bool = True
     validators: tuple[Validator, ...] = ()
     tool_choice: ToolChoice = "auto"
+    output: JsonSchema | None = None
+
+    def check(
+        self,
+        plan: Plan,
+        *,
+        partial: bool = False,
+        validators: Sequence[Validator] = (),
+        given_types: Mapping[str, Type] | None = None,
+    ) -> CheckReport:
+        """What the checker says of a plan for this request.
+
+        Args:
+            plan: The plan.
+            partial: It is one turn of a longer run, or the beginning of a plan: it needs no answer.
+            validators: Domain checks to run, such as the request's own.
+            given_types: Types of the given values, where the caller has them.
+        """
+        return check(
+            plan,
+            self.toolbox,
+            policy=self.policy,
+            limits=self.limits,
+            given=self.given,
+            given_types=given_types,
+            approver=self.approver,
+            partial=partial,
+            output=self.output,
+            validators=validators,
+        )
 
 
 @dataclass(frozen=True, slots=True)

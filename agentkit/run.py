@@ -15,6 +15,7 @@ from agentkit.clock import SystemClock
 from agentkit.events import Event, EventLog, StepFinished, StepStarted
 from agentkit.ledger import Ledger
 from agentkit.limits import Limits, Meter
+from agentkit.messages import ModelSettings
 from agentkit.protocols import Clock, Human, Journal, Model
 
 
@@ -51,6 +52,7 @@ class Run:
         deps: Whatever the user's tools need, handed to them in `RunContext.deps`.
         user: For whom the run works; empty for nobody in particular. Budgets, rate limits and caches go by it.
         cache: Keeps results of tools that allow it; None keeps none.
+        settings: Of every model call that does not set its own.
         clock: Time.
         dry_run: Writes are shown and not executed.
         started: Unix seconds at which it began; for a resumed run as if it had never been interrupted.
@@ -78,6 +80,7 @@ class Run:
         "meter",
         "model",
         "started",
+        "settings",
         "user",
         "within",
     )
@@ -98,6 +101,7 @@ class Run:
         user: str = "",
         elapsed: float = 0.0,
         cache: CacheStore | None = None,
+        settings: ModelSettings | None = None,
     ) -> None:
         self.id = id or new_run_id()
         self.limits = limits or Limits()
@@ -108,6 +112,7 @@ class Run:
         self.deps = deps
         self.user = user
         self.cache = cache
+        self.settings = settings or ModelSettings()
         self.dry_run = dry_run
         self.within = ""
         self.depth = 0
@@ -148,6 +153,7 @@ class Run:
             limits=self.limits,
             clock=self.clock,
             user=self.user,
+            settings=self.settings,
             remaining=self.remaining,
         )
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from agentkit.checker import CheckReport, check
+from agentkit.checker import CheckReport
 from agentkit.diagnostics import Code
 from agentkit.events import PlanLine
 from agentkit.messages import GrammarOutput, Message, ModelRequest, ModelSettings
@@ -108,16 +108,7 @@ class TypedDecoder:
 
     def _check(self, lines: Sequence[str], *, partial: bool) -> CheckReport:
         opened = [f"{'    ' * (_level(lines[-1]) + 1)}{_PROBE} = None"] if lines and lines[-1].endswith(":") else []
-        request = self._request
-        return check(
-            self._read([*lines, *opened]),
-            request.toolbox,
-            policy=request.policy,
-            limits=request.limits,
-            given=request.given,
-            approver=request.approver,
-            partial=partial,
-        )
+        return self._request.check(self._read([*lines, *opened]), partial=partial)
 
     # where the next line may stand
 

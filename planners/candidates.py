@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 from agentkit.certificate import Certificate
-from agentkit.checker import CheckedPlan, check
+from agentkit.checker import CheckedPlan
 from agentkit.errors import DefinitionError
 from agentkit.limits import LimitReached
 from agentkit.messages import Json, ModelSettings
@@ -139,16 +139,7 @@ def _merged(proposals: Sequence[Proposal], request: PlanRequest) -> list[_Ranked
 
 
 def _checked(proposal: Proposal, request: PlanRequest) -> CheckedPlan | None:
-    return check(
-        proposal.plan,
-        request.toolbox,
-        policy=request.policy,
-        limits=request.limits,
-        given=request.given,
-        approver=request.approver,
-        partial=not proposal.final,
-        validators=request.validators,
-    ).checked
+    return request.check(proposal.plan, partial=not proposal.final, validators=request.validators).checked
 
 
 def _cost(certificate: Certificate) -> tuple[float, float, float]:

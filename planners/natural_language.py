@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from agentkit.checker import CheckReport, check
+from agentkit.checker import CheckReport
 from agentkit.errors import DefinitionError, ModelOutputError
 from agentkit.messages import Json, ModelRequest, ModelSettings, system, user
 from agentkit.plan import Plan, walk
@@ -158,19 +158,7 @@ def _refusal(codes: Sequence[str], request: PlanRequest, *, partial: bool) -> st
 
 def _check(source: str, request: PlanRequest, *, partial: bool) -> CheckReport:
     plan = read_python(source, request.toolbox, partial=partial, given=(*request.inputs, *request.given))
-    return _report(replace(plan, inputs={**request.inputs, **plan.inputs}), request, partial=partial)
-
-
-def _report(plan: Plan, request: PlanRequest, *, partial: bool) -> CheckReport:
-    return check(
-        plan,
-        request.toolbox,
-        policy=request.policy,
-        limits=request.limits,
-        given=request.given,
-        approver=request.approver,
-        partial=partial,
-    )
+    return request.check(replace(plan, inputs={**request.inputs, **plan.inputs}), partial=partial)
 
 
 def _problems(last: Attempt) -> dict[int, tuple[str, str]]:
@@ -186,7 +174,7 @@ def _problems(last: Attempt) -> dict[int, tuple[str, str]]:
 
 def _metrics(plan: Plan, translated: Sequence[_Translated], request: PlanRequest) -> dict[str, Json]:
     """How the translation went, in total and step by step."""
-    errors = _report(plan, request, partial=False).errors
+    errors = request.check(plan).errors
     rows = []
     for number, one in enumerate(translated, start=1):
         codes = [e.code.value for e in errors if e.line is not None and one.first <= e.line <= one.last]

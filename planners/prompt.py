@@ -10,7 +10,7 @@ from agentkit.ledger import CallDenied, CallDone
 from agentkit.messages import Json, Message, ToolCall, assistant, system, user
 from agentkit.planning import Attempt, PlanRequest
 from agentkit.spelling import read_python, write_json
-from agentkit.types import type_of_value, widen
+from agentkit.types import from_schema, type_of_value, widen
 
 PYTHON_GUIDE = """\
 You plan. Write a short program in a small subset of Python that does what the user asks by calling the tools below, \
@@ -117,10 +117,12 @@ def _examples(request: PlanRequest, spelling: str) -> Iterable[Message]:
 
 def task_text(request: PlanRequest) -> str:
     """The task, after what is remembered about it and before the names that a plan for it may use."""
+    lines = [request.task, *(f"It must hold that {constraint}." for constraint in request.constraints)]
+    if request.output is not None:
+        lines.append(f"The answer is to be of the type {from_schema(request.output)}.")
     known = [f"{name}: {schema.get('type', 'any')}" for name, schema in request.inputs.items()]
     known += [f"{name} = {_short(value)}" for name, value in request.given.items()]
-    goal = "\n".join([request.task, *(f"It must hold that {constraint}." for constraint in request.constraints)])
-    parts = [request.recalled, goal]
+    parts = [request.recalled, "\n".join(lines)]
     if known:
         parts.append("These names are already defined; use them:\n" + "\n".join(known))
     return "\n\n".join(part for part in parts if part)

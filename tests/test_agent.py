@@ -11,12 +11,12 @@ import pytest
 
 from agentkit.agent import Agent
 from agentkit.checker import CheckedPlan
-from agentkit.errors import JournalError, ModelUnavailableError
-from agentkit.events import Event, PlanChecked, RunFinished, StepFinished, StepStarted
+from agentkit.errors import DefinitionError, JournalError, ModelUnavailableError
+from agentkit.events import Event, Executed, PlanChecked, RunFinished, StepFinished, StepStarted
 from agentkit.expressions.nodes import Literal, Name
 from agentkit.journal import JournalStore
 from agentkit.limits import Limits
-from agentkit.messages import ModelProfile
+from agentkit.messages import ModelProfile, ModelSettings
 from agentkit.plan import Call, Plan
 from agentkit.planners.fixed import FixedPlan
 from agentkit.planners.intent import ModelIntent
@@ -335,3 +335,52 @@ async def test_a_write_in_doubt_ends_the_run_instead_of_leading_to_a_plan_that_r
     assert (settled.status, settled.output) == ("done", "it happened")
     assert world.log.count("start x") == 1
     store.close()
+
+
+PRICE_TAG = {
+    "type": "object",
+    "properties": {"name": {"type": "string"}, "price": {"type": "number", "maximum": 100}},
+    "required": ["name", "price"],
+    "additionalProperties": False,
+}
+
+
+async def test_an_answer_that_cannot_have_the_output_schema_is_refused_before_anything_runs() -> None:
+    model = scripted(GOOD, 'cost = price_of(name="hat")\nanswer({"name": "hat", "price": cost})')
+    result = await Agent(model, tools=[BASIC], output_schema=PRICE_TAG).run("A hat's price tag")
+    assert codes(result.events) == [("AK401",), ()]
+    assert result.output == {"name": "hat", "price": 20.0}
+    checked = [event for event in result.events if isinstance(event, PlanChecked)]
+    assert checked[0].diagnostics == (
+        "AK401 at line 2, answer: string cannot be used here. Expected {name: string, price: number <= 100}.",
+    )
+
+
+async def test_an_answer_that_only_running_can_tell_is_checked_when_it_is_there_and_replanned() -> None:
+    dear = 'cost = price_of(name="hat")\nanswer({"name": "hat", "price": cost * 10})'
+    cheap = 'cost = price_of(name="hat")\nanswer({"name": "hat", "price": cost})'
+    model = scripted(dear, cheap)
+    result = await Agent(model, tools=[BASIC], output_schema=PRICE_TAG).run("A hat's price tag")
+    assert result.output == {"name": "hat", "price": 20.0}
+    errors = [event.error for event in result.events if isinstance(event, Executed)]
+    assert errors == ["the answer is not what was asked for: price: 200.0 is greater than the maximum of 100", ""]
+
+
+async def test_the_planner_is_told_of_which_type_the_answer_is_to_be() -> None:
+    model = scripted('answer("hat")')
+    await Agent(model, tools=[BASIC], output_schema={"type": "string", "enum": ["hat", "shoe"]}).run("What sells?")
+    assert model.requests[0].messages[-1].content == 'What sells?\nThe answer is to be of the type "hat" | "shoe".'
+
+
+def test_an_output_schema_that_is_none_is_refused_with_the_agent() -> None:
+    with pytest.raises(DefinitionError, match="output_schema of 'shop': output schema, at type: 'price' is not valid"):
+        Agent(scripted(), name="shop", output_schema={"type": "price"})
+
+
+async def test_model_settings_fill_in_what_a_call_does_not_set() -> None:
+    model = scripted('text = generate("Say hello.")\nanswer(text)', "Hello.")
+    agent = Agent(model, model_settings=ModelSettings(temperature=0.7, max_tokens=50, seed=3))
+    assert (await agent.run("Greet")).output == "Hello."
+    planning, generating = (request.settings for request in model.requests)
+    assert (planning.seed, planning.max_tokens) == (3, 700)  # the planner sets its own length
+    assert (generating.temperature, generating.max_tokens, generating.seed) == (0.7, 50, 3)

@@ -344,7 +344,7 @@ def test_requiring_a_refused_plan_raises_with_every_problem() -> None:
 
 def test_only_the_checker_makes_checked_plans() -> None:
     with pytest.raises(TypeError, match=r"made by agentkit\.checker\.check only"):
-        CheckedPlan(Plan(()), BASIC, Policy(), Limits(), Certificate(), None, {}, object())  # type: ignore[arg-type]
+        CheckedPlan(Plan(()), BASIC, Policy(), Limits(), Certificate(), None, {}, None, object())  # type: ignore[arg-type]
 
 
 def test_validators_judge_plans_that_are_otherwise_right() -> None:

@@ -122,7 +122,7 @@ async def test_the_schema_of_a_subgoal_is_told_to_its_planner() -> None:
     result = await agent('a = subgoal("a price", schema={"type": "number"})\nanswer(a * 2)', "answer(4)").run("?")
     assert result.output == 8
     asked = [event.prompt[-1]["content"] for event in result.events if isinstance(event, ModelCalled)][-1]
-    assert asked == 'a price\nAnswer with a value of this JSON Schema: {"type": "number"}'
+    assert asked == "a price\nThe answer is to be of the type number."
 
 
 def test_a_share_is_a_part_of_what_is_left() -> None:
