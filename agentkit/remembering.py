@@ -25,7 +25,7 @@ class Owner:
 
 
 @dataclass(frozen=True, slots=True)
-class Recalled:
+class Reminder:
     """A memory that may matter to a task.
 
     Attributes:
@@ -69,8 +69,10 @@ class Turn:
 class Recaller(Protocol):
     """Long-term memory, as a run reads it."""
 
-    async def recall(self, query: str, *, owner: Owner, run: Run) -> Sequence[Recalled]:
-        """What may matter to `query`, the best first; nothing that belongs to another user."""
+    async def recall(
+        self, query: str, *, conversation: Sequence[Message], owner: Owner, run: Run
+    ) -> Sequence[Reminder]:
+        """What may matter to `query`, said after `conversation`, the best first; nothing that is another user's."""
         ...
 
 

@@ -11,7 +11,7 @@ from agentkit.memory.chunkers import Chunk, chunk
 from agentkit.memory.context import Context, ContextBuilder
 from agentkit.memory.digests import Fact, Graph, KnowledgeGraph, RunningSummary, graph_of
 from agentkit.memory.documents import Documents, Ingested, as_context, cite
-from agentkit.memory.facade import AgentMemory
+from agentkit.memory.facade import AgentMemory, LongTermRecaller
 from agentkit.memory.in_memory import InMemoryStore
 from agentkit.memory.policies import Buffer, ContextPolicy, LastTurns, TokenWindow
 from agentkit.memory.recall import GENERATIVE_AGENTS, LongTermMemory, Recalled, Recollection, Reranker, Weights
@@ -20,6 +20,7 @@ from agentkit.memory.rewriting import ModelRewriter, Rewriter, Rewritten, Unsolv
 from agentkit.memory.sessions import SessionRow, SessionStore
 from agentkit.memory.sqlite import SqliteStore
 from agentkit.memory.store import Disagreement, Match, MemoryStore, history
+from agentkit.memory.tables import Queue, Row, Table
 
 __all__ = [
     "EVERYTHING",
@@ -43,21 +44,25 @@ __all__ = [
     "KnowledgeGraph",
     "LastTurns",
     "LongTermMemory",
+    "LongTermRecaller",
     "Match",
     "Memory",
     "MemoryStore",
     "ModelRewriter",
     "Provenance",
+    "Queue",
     "Recalled",
     "Recollection",
     "Reranker",
     "Rewriter",
     "Rewritten",
+    "Row",
     "RunningSummary",
     "Scope",
     "SessionRow",
     "SessionStore",
     "SqliteStore",
+    "Table",
     "TokenWindow",
     "Unsolvable",
     "Weights",

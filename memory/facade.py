@@ -9,15 +9,47 @@ from agentkit.errors import AgentKitError, DefinitionError
 from agentkit.events import ContextBuilt, MemoryFailed, MemoryRecalled, TurnKept
 from agentkit.memory.context import FETCH, Context, ContextBuilder, fetch_tool, has_long_outputs
 from agentkit.memory.policies import ContextPolicy
+from agentkit.memory.recall import LongTermMemory
+from agentkit.memory.records import Scope
 from agentkit.memory.sessions import Conversation, SessionStore
 from agentkit.memory.units import measured, split
 from agentkit.messages import Message
 from agentkit.planning import PlanRequest
-from agentkit.remembering import MemoryManager, Overflow, Owner, Recalled, Recaller, Turn
+from agentkit.remembering import MemoryManager, Overflow, Owner, Recaller, Reminder, Turn
 from agentkit.run import Run
 
 RECALLED = "What you remember that may matter:"
 """What stands before recalled memories in a prompt."""
+
+
+class LongTermRecaller:
+    """Long-term memory as a run reads it: on behalf of the run's user, agent and session.
+
+    Args:
+        memory: What is asked.
+        k: How many memories at most.
+    """
+
+    def __init__(self, memory: LongTermMemory, *, k: int = 10) -> None:
+        self.memory = memory
+        self.k = k
+
+    async def recall(
+        self, query: str, *, conversation: Sequence[Message], owner: Owner, run: Run
+    ) -> Sequence[Reminder]:
+        """What may matter to `query`, each with its ranks and scores in words."""
+        scope = Scope(owner.user, owner.agent, owner.session)
+        found = await self.memory.recall(query, scope=scope, k=self.k, conversation=conversation, explain=True)
+        return [
+            Reminder(
+                hit.memory.id,
+                f"{hit.memory.context}: {hit.memory.text}" if hit.memory.context else hit.memory.text,
+                hit.memory.kind,
+                ", ".join(f"{part}: rank {place.rank} ({place.score:.3g})" for part, place in hit.why.items()),
+                hit.score,
+            )
+            for hit in found.hits
+        ]
 
 
 class AgentMemory:
@@ -30,7 +62,7 @@ class AgentMemory:
     Args:
         short_term: How conversations are fitted into the context: a builder, or a policy in a builder of its own.
         session: Where sessions are kept, for ``agent.run(…, session="…")``: a store, or the path of its file.
-        long_term: What is asked before a run plans.
+        long_term: What is asked before a run plans: long-term memory, or whatever answers the port.
         manager: What decides after a run what to keep.
         overflow: What takes messages that fall out of the context. Without one they stay in the session, or in the
             history that the caller gave.
@@ -41,13 +73,13 @@ class AgentMemory:
         *,
         short_term: ContextBuilder | ContextPolicy | None = None,
         session: SessionStore | str | None = None,
-        long_term: Recaller | None = None,
+        long_term: LongTermMemory | Recaller | None = None,
         manager: MemoryManager | None = None,
         overflow: Overflow | None = None,
     ) -> None:
         self.short_term = short_term if isinstance(short_term, ContextBuilder) else ContextBuilder(short_term)
         self.session = SessionStore(session) if isinstance(session, str) else session
-        self.long_term = long_term
+        self.long_term = LongTermRecaller(long_term) if isinstance(long_term, LongTermMemory) else long_term
         self.manager = manager
         self.overflow = overflow
 
@@ -67,7 +99,7 @@ class AgentMemory:
         if has_long_outputs(units) and FETCH not in request.toolbox:
             request = replace(request, toolbox=request.toolbox.with_(fetch_tool(request.history)))
         if self.long_term is not None:
-            request = replace(request, recalled=await self._recall(self.long_term, request.task, run, owner))
+            request = replace(request, recalled=await self._recall(self.long_term, request, run, owner))
         return OpenMemory(self, request, owner, conversation)
 
     async def _conversation(self, request: PlanRequest, run: Run, owner: Owner) -> Conversation:
@@ -85,24 +117,24 @@ class AgentMemory:
             )
         return await self.session.read(owner.session, user=owner.user, without_run=run.id)
 
-    async def _recall(self, long_term: Recaller, task: str, run: Run, owner: Owner) -> str:
+    async def _recall(self, long_term: Recaller, request: PlanRequest, run: Run, owner: Owner) -> str:
         """What long-term memory says about a task, in words, as far as the reserve has room for it."""
         try:
-            found = await long_term.recall(task, owner=owner, run=run)
+            found = await long_term.recall(request.task, conversation=request.history, owner=owner, run=run)
         except AgentKitError as error:
             run.events.emit(MemoryFailed(run.clock.time(), "recall", str(error)))
             return ""
         shown, text, tokens = await self._fitting(found, run)
         items = tuple(asdict(memory) for memory in shown)
-        run.events.emit(MemoryRecalled(run.clock.time(), task, items, tokens, len(found) - len(shown)))
+        run.events.emit(MemoryRecalled(run.clock.time(), request.task, items, tokens, len(found) - len(shown)))
         return text
 
-    async def _fitting(self, found: Sequence[Recalled], run: Run) -> tuple[list[Recalled], str, int]:
+    async def _fitting(self, found: Sequence[Reminder], run: Run) -> tuple[list[Reminder], str, int]:
         """The best memories that fit into the reserve, as text, and what it costs."""
         assert run.model is not None, "memories are recalled for a model"
         model = run.model.model
         counter, room = self.short_term.counter(model), self.short_term.recall_budget(model.profile)
-        shown: list[Recalled] = []
+        shown: list[Reminder] = []
         text, tokens = "", 0
         for memory in found:
             longer = "\n".join([RECALLED, *(f"- {one.text}" for one in (*shown, memory))])

@@ -14,9 +14,17 @@ from agentkit.errors import DefinitionError, MemoryStoreError, SessionError
 from agentkit.events import ContextBuilt, MemoryFailed, MemoryRecalled, TurnKept, from_json, to_json
 from agentkit.journal import JournalStore
 from agentkit.limits import Limits
-from agentkit.memory import AgentMemory, ContextBuilder, LastTurns, SessionStore
+from agentkit.memory import (
+    AgentMemory,
+    ContextBuilder,
+    InMemoryStore,
+    LastTurns,
+    LongTermMemory,
+    Scope,
+    SessionStore,
+)
 from agentkit.messages import Message, ModelProfile, assistant, user
-from agentkit.remembering import Owner, Recalled, Turn
+from agentkit.remembering import Owner, Reminder, Turn
 from agentkit.run import Run
 from agentkit.testing import FunctionModel, ScriptedModel
 from agentkit.toolbox import tool
@@ -50,14 +58,16 @@ def prompt(model: ScriptedModel, number: int = -1) -> str:
 class Store:
     """Long-term memory, a manager and an overflow port in one, that note what they are given."""
 
-    def __init__(self, *memories: Recalled, fails: bool = False) -> None:
+    def __init__(self, *memories: Reminder, fails: bool = False) -> None:
         self.memories = memories
         self.asked: list[tuple[str, Owner]] = []
         self.turns: list[Turn] = []
         self.taken: list[Message] = []
         self.fails = fails
 
-    async def recall(self, query: str, *, owner: Owner, run: Run) -> Sequence[Recalled]:
+    async def recall(
+        self, query: str, *, conversation: Sequence[Message], owner: Owner, run: Run
+    ) -> Sequence[Reminder]:
         self.asked.append((query, owner))
         self._fail()
         return self.memories
@@ -145,9 +155,9 @@ async def test_a_long_output_is_cut_and_the_next_plan_can_fetch_it(tmp_path: Pat
 
 async def test_what_is_recalled_goes_into_the_prompt_within_the_reserve_and_says_why() -> None:
     long_term = Store(
-        Recalled("m1", "John Doe prefers mail.", why="words: rank 1"),
-        Recalled("m2", "long " * 3000),
-        Recalled("m3", "Emily Doe is his sister."),
+        Reminder("m1", "John Doe prefers mail.", why="words: rank 1"),
+        Reminder("m2", "long " * 3000),
+        Reminder("m3", "Emily Doe is his sister."),
     )
     model = ScriptedModel(["answer(1)"], profile=FREE)
     result = await agent(model, long_term=long_term).run("How to reach John?", user="ann")
@@ -160,6 +170,19 @@ async def test_what_is_recalled_goes_into_the_prompt_within_the_reserve_and_says
     assert recalled.left_out == 1
     assert from_json(to_json(recalled)) == recalled
     assert long_term.asked == [("How to reach John?", Owner("ann", "Agent", ""))]
+
+
+async def test_long_term_memory_is_asked_for_the_run_s_user_only() -> None:
+    memory = LongTermMemory(InMemoryStore())
+    ann = await memory.remember("Ann prefers mail to phone calls.", scope=Scope(user="ann"))
+    await memory.remember("Bob prefers phone calls.", scope=Scope(user="bob"))
+    model = ScriptedModel(["answer(1)"], profile=FREE)
+    result = await agent(model, long_term=memory).run("mail or phone calls?", user="ann")
+    [recalled] = of(MemoryRecalled, result.events)
+    assert [item["id"] for item in recalled.items] == [ann.id]
+    assert recalled.items[0]["why"].startswith("words: rank 1 (")
+    assert "Ann prefers mail" in prompt(model)
+    assert "Bob" not in prompt(model)
 
 
 async def test_overflow_is_handed_on_once_in_a_session_and_the_manager_sees_every_turn(tmp_path: Path) -> None:
