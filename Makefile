@@ -54,8 +54,9 @@ types: setup ## Check types strictly: sources, tests, examples, benchmarks
 
 check: lint types test ## Everything a change must pass before review
 
-bench: setup ## Measure speed beside raw asyncio, and print the table
+bench: setup weights ## Measure speed beside raw asyncio, and what memory recalls; print the tables
 	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks.memory
 
 build: setup ## Build the source distribution and the wheel into dist/
 	$(BIN)/python -m build --no-isolation

@@ -22,7 +22,7 @@ Key = TypeVar("Key", bound=Hashable)
 MAX_QUERY_WORDS = 32
 """Words of a query that are looked for: its rarest ones."""
 
-MAX_OCCURRENCES = 8_000
+MAX_OCCURRENCES = 5_000
 """Texts that the words of a query may be in, together: the commonest words tell least, cost most and are left out."""
 
 _MOST_COUNTS = 10_000

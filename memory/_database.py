@@ -137,10 +137,10 @@ class Database:
 
     def select(self, scope: Scope, only: Filter, *, limit: int | None = None, offset: int = 0) -> list[Memory]:
         """The memories of the scope that meet a filter, newest first."""
-        conditions, values = conditions_sql(scope, only)
+        source, values = source_sql(scope, only)
         order = "ORDER BY m.created DESC, m.id LIMIT ? OFFSET ?"
         rows = self.rows(
-            f"SELECT {_COLUMNS} FROM {_FROM} WHERE {conditions} {order}",
+            f"SELECT {_COLUMNS} FROM {source} {order}",
             *values,
             -1 if limit is None else limit,
             offset,
@@ -149,13 +149,13 @@ class Database:
 
     def count(self, scope: Scope, only: Filter) -> int:
         """How many memories of the scope meet a filter."""
-        conditions, values = conditions_sql(scope, only)
-        return int(self.value(f"SELECT count(*) FROM {_FROM} WHERE {conditions}", *values))
+        source, values = source_sql(scope, only)
+        return int(self.value(f"SELECT count(*) FROM {source}", *values))
 
     def ids(self, scope: Scope, only: Filter, limit: int) -> list[str]:
         """The ids of some memories of the scope that meet a filter."""
-        conditions, values = conditions_sql(scope, only)
-        return [row[0] for row in self.rows(f"SELECT m.id FROM {_FROM} WHERE {conditions} LIMIT ?", *values, limit)]
+        source, values = source_sql(scope, only)
+        return [row[0] for row in self.rows(f"SELECT m.id FROM {source} LIMIT ?", *values, limit)]
 
     def used(self, ids: Sequence[str]) -> set[str]:
         """Those of `ids` that are taken, by anybody."""
@@ -164,8 +164,8 @@ class Database:
 
     def numbers(self, scope: Scope, only: Filter) -> list[int]:
         """The row numbers of all memories of the scope that meet a filter."""
-        conditions, values = conditions_sql(scope, only)
-        return [row[0] for row in self.rows(f"SELECT m.number FROM {_FROM} WHERE {conditions}", *values)]
+        source, values = source_sql(scope, only)
+        return [row[0] for row in self.rows(f"SELECT m.number FROM {source}", *values)]
 
     def insert(self, memory: Memory) -> int:
         """Put a new memory in; returns its row number."""
@@ -261,8 +261,17 @@ def scope_sql(scope: Scope) -> tuple[str, list[object]]:
     return " AND ".join(sql for sql, _ in parts) or "1", [value for _, value in parts]
 
 
-def conditions_sql(scope: Scope, only: Filter) -> tuple[str, list[object]]:
-    """What a scope reads and a filter lets through, as a condition on ``memories m`` and ``namespaces n``."""
+def source_sql(scope: Scope, only: Filter) -> tuple[str, list[object]]:
+    """What a scope reads and a filter lets through: what follows FROM, with ``memories m`` and ``namespaces n``."""
+    tables, values = _FROM, list[object]()
+    if only.ids is not None:  # look these up one by one, whatever the planner thinks
+        tables = f"json_each(?) j CROSS JOIN {_FROM.replace('m JOIN', 'm ON m.id = j.value JOIN')}"
+        values.append(json.dumps(list(dict.fromkeys(only.ids))))
+    conditions, operands = _conditions(scope, only)
+    return f"{tables} WHERE {conditions}", [*values, *operands]
+
+
+def _conditions(scope: Scope, only: Filter) -> tuple[str, list[object]]:
     where, values = scope_sql(scope)
     conditions = [where]
 
@@ -278,8 +287,6 @@ def conditions_sql(scope: Scope, only: Filter) -> tuple[str, list[object]]:
         add("m.valid_from < ?", only.until)
     if only.at is not None:
         add("m.valid_from <= ? AND ? < m.ends", only.at, only.at)
-    if only.ids is not None:
-        add("m.id IN (SELECT value FROM json_each(?))", json.dumps(only.ids))
     if only.flagged is not None:
         add("m.flagged = ?", int(only.flagged))
     for name, operator, operand in only.conditions():

@@ -98,7 +98,10 @@ class Matrix:
         if not len(found) or k <= 0:
             return []
         dense = len(found) > size // 2  # then one product over all is quicker than copying the rows out
-        scores = (self._vectors[:size] @ vector)[found] if dense else self._vectors[found] @ vector
+        rows = self._vectors[:size] if dense else self._vectors[found]
+        # einsum stays in this thread: matmul's threads wait for each other, twenty times as long on a busy machine.
+        scores = np.einsum("ij,j->i", rows, vector)
+        scores = scores[found] if dense else scores
         if len(scores) > k:
             best = np.argpartition(scores, -k)[-k:]
             found, scores = found[best], scores[best]

@@ -208,17 +208,17 @@ class RecordStore(ABC):
         while True:
             wanted *= SPARE
             hits = self._words.search(query, wanted, groups=groups)
-            found = self._admitted({hit.key: hit.score for hit in hits}, scope, only)
+            found = self._admitted({hit.key: hit.score for hit in hits}, scope, only, k)
             if len(found) >= k or len(hits) < wanted:
-                return found[:k]
+                return found
 
-    def _admitted(self, scores: Mapping[str, float], scope: Scope, only: Filter) -> builtins.list[Match]:
-        """Of what an index found, the memories that the scope and the filter let through, best first."""
-        ids = tuple(scores) if only.ids is None else tuple(id for id in scores if id in set(only.ids))
-        found = self._database.select(scope, dataclasses.replace(only, ids=ids))
-        return sorted(
-            (Match(memory, scores[memory.id]) for memory in found), key=lambda match: (-match.score, match.memory.id)
-        )
+    def _admitted(self, scores: Mapping[str, float], scope: Scope, only: Filter, k: int) -> builtins.list[Match]:
+        """Of what an index found, the best `k` that the scope and the filter let through, best first."""
+        ids = tuple(scores) if only.ids is None else tuple(set(scores) & set(only.ids))
+        passed = self._database.ids(scope, dataclasses.replace(only, ids=ids), -1)
+        best = sorted(passed, key=lambda id: (-scores[id], id))[:k]
+        found = {memory.id: memory for memory in self._database.select(scope, Filter(ids=tuple(best)))}
+        return [Match(found[id], scores[id]) for id in best]
 
     async def search_meaning(
         self, vector: Vector, *, scope: Scope, k: int = 10, only: Filter = UNFILTERED

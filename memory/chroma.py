@@ -114,27 +114,27 @@ class ChromaStore(RecordStore):
         pending = {row[0] for row in self._database.rows("SELECT DISTINCT id FROM pending")}
         scores = _cosines(vector, self._database.vectors(sorted(pending)))
         if only.ids is not None:
-            return self._among(vector, scores, self._database.ids(scope, only, -1), scope, only)[:k]
+            return self._among(vector, scores, self._database.ids(scope, only, -1), scope, only, k)
         parts = self._parts(scope)
         wanted = k * SPARE
         while True:
             found = [self._index.search(part, vector, wanted) for part in parts]
             nearest = {id: score for each in found for id, score in each.items() if id not in pending}
-            best = self._admitted(nearest | scores, scope, only)
+            best = self._admitted(nearest | scores, scope, only, k)
             if len(best) >= k or all(len(each) < wanted for each in found):
-                return best[:k]
+                return best
             few = self._database.ids(scope, only, FEW + 1)
             if len(few) <= FEW:
-                return self._among(vector, scores, few, scope, only)[:k]
+                return self._among(vector, scores, few, scope, only, k)
             wanted *= SPARE
 
     def _among(
-        self, vector: bytes, pending: Mapping[str, float], ids: Sequence[str], scope: Scope, only: Filter
+        self, vector: bytes, pending: Mapping[str, float], ids: Sequence[str], scope: Scope, only: Filter, k: int
     ) -> list[Match]:
         """Compare just these memories."""
         known = [id for id in ids if id not in pending]
         found = {id: pending[id] for id in ids if id in pending}
-        return self._admitted(found | _cosines(vector, self._database.vectors(known)), scope, only)
+        return self._admitted(found | _cosines(vector, self._database.vectors(known)), scope, only, k)
 
     def _parts(self, scope: Scope) -> list[str]:
         users = self._database.rows(
@@ -206,5 +206,5 @@ def _cosines(vector: bytes, others: Mapping[str, bytes]) -> dict[str, float]:
     if not others:
         return {}
     rows = np.frombuffer(b"".join(others.values()), dtype=np.float32).reshape(len(others), -1)
-    scores = rows @ np.frombuffer(vector, dtype=np.float32)
+    scores = np.einsum("ij,j->i", rows, np.frombuffer(vector, dtype=np.float32))
     return dict(zip(others, scores.tolist(), strict=True))

@@ -49,7 +49,7 @@ class SqliteStore(RecordStore):
         special = bool(only.where) or only.ids is not None or only.flagged is not None
         numbers = self._database.numbers(scope, only) if special else None
         nearest = self._current().search(np.frombuffer(vector, dtype=np.float32), k, visible, only, numbers)
-        return self._admitted(dict(nearest), scope, only)
+        return self._admitted(dict(nearest), scope, only, k)
 
     def _vectors_written(self, vectors: Mapping[str, bytes], scopes: Mapping[str, Scope]) -> None:
         """The matrix follows after the transaction."""

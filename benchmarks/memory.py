@@ -1,0 +1,206 @@
+"""``python -m benchmarks.memory``: what long-term memory recalls, and how fast it is at 10,000 and 100,000 memories."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any, get_args
+
+from agentkit.embeddings import MiniLM
+from agentkit.evals.memory_set import WAYS, QuestionType, evaluate_recall, fill, memory_set
+from agentkit.memory import ChromaStore, InMemoryStore, LongTermMemory, Memory, MemoryStore, Scope, SqliteStore
+
+SIZES = (10_000, 100_000)
+TARGETS = {10_000: 15.0, 100_000: 40.0}
+"""Milliseconds that a recall may take at the median, without the embedding of the query."""
+
+INGEST_TARGET = 500
+"""Short memories a second, without embedding."""
+
+COLUMNS = {
+    "ingest": "ingest, 1/s",
+    "single": "one add, ms",
+    "recall": "recall p50, ms",
+    "recall_least": "least",
+    "filtered": "with `where` p50, ms",
+    "filtered_least": "least",
+    "delete": "delete, ms",
+    "ram": "RAM, MB",
+    "disk": "disk, MB",
+}
+"""Figures in their order. The least time is what remains on a machine that is busy with other things."""
+
+STORES = ("sqlite", "chroma")
+USER = Scope("user")
+DIMENSION = 384
+_BATCH = 1_000
+_ASKED = 60
+_TOPICS = 500
+
+
+class Synthetic:
+    """Vectors in clusters, as those of texts are; it counts the seconds that it takes itself."""
+
+    name = "synthetic"
+    dimension = DIMENSION
+
+    def __init__(self) -> None:
+        import numpy as np
+
+        self.seconds = 0.0
+        self._random = np.random.default_rng(1)
+        self._centres = self._random.normal(size=(_TOPICS, DIMENSION))
+
+    async def embed(self, texts: Sequence[str]) -> list[list[float]]:
+        """A vector near the centre of the topic that the text's first word names."""
+        started = time.perf_counter()
+        topics = [int(text.partition(" ")[0].removeprefix("topic")) for text in texts]
+        vectors = self._centres[topics] + self._random.normal(size=(len(texts), DIMENSION))
+        found: list[list[float]] = vectors.tolist()
+        self.seconds += time.perf_counter() - started
+        return found
+
+
+def texts(count: int) -> list[str]:
+    """Short texts of a vocabulary in which few words are frequent."""
+    import random
+
+    chosen = random.Random(2)
+    common = ["the", "of", "and", "is", "in", "user"]
+
+    def word() -> str:
+        return chosen.choice(common) if chosen.random() < 0.35 else f"w{min(int(chosen.paretovariate(0.6)), 20_000)}"
+
+    return [f"topic{chosen.randrange(_TOPICS)} " + " ".join(word() for _ in range(12)) for _ in range(count)]
+
+
+def open_store(kind: str, folder: Path, embedder: Any) -> MemoryStore:
+    """A fresh store."""
+    return SqliteStore(folder / "memory.db", embedder) if kind == "sqlite" else ChromaStore(folder, embedder)
+
+
+async def speed(kind: str, size: int) -> dict[str, float]:
+    """Figures of one store at one size."""
+    embedder = Synthetic()
+    every = texts(size + 2 * _ASKED)
+    with tempfile.TemporaryDirectory() as name:
+        before = _megabytes()
+        store = open_store(kind, Path(name), embedder)
+        started = time.perf_counter()
+        for start in range(0, size, _BATCH):
+            batch = every[start : min(start + _BATCH, size)]
+            memories = (
+                Memory(text=text, scope=USER, created=1e9 + start + place, metadata={"even": place % 2 == 0})
+                for place, text in enumerate(batch)
+            )
+            await store.add(*memories, scope=USER)
+        ingest = size / (time.perf_counter() - started - embedder.seconds)
+        memory = LongTermMemory(store)
+        figures = {
+            "ingest": ingest,
+            **await _milliseconds(memory, embedder, every[size:], "recall"),
+            **await _milliseconds(memory, embedder, every[size:], "filtered", where={"even": True}),
+            "single": await _single(store, embedder),
+            "ram": _megabytes() - before,
+        }
+        started = time.perf_counter()
+        (last,) = await store.list(scope=USER, limit=1)
+        await store.delete(last.id, scope=USER)
+        figures["delete"] = (time.perf_counter() - started) * 1e3
+        await store.aclose()
+        figures["disk"] = sum(file.stat().st_size for file in _files(Path(name))) / 1e6
+    return figures
+
+
+def _files(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+async def _milliseconds(
+    memory: LongTermMemory, embedder: Synthetic, queries: Sequence[str], name: str, **more: Any
+) -> dict[str, float]:
+    """The median and the quickest recall, after as many to warm up."""
+    taken = []
+    for query in queries:
+        embedder.seconds, started = 0.0, time.perf_counter()
+        await memory.recall(query, scope=USER, k=10, **more)
+        taken.append((time.perf_counter() - started - embedder.seconds) * 1e3)
+    return {name: median(taken[_ASKED:]), f"{name}_least": min(taken[_ASKED:])}
+
+
+async def _single(store: MemoryStore, embedder: Synthetic) -> float:
+    taken = []
+    for text in texts(50):
+        embedder.seconds, started = 0.0, time.perf_counter()
+        await store.add(Memory(text=text, scope=USER), scope=USER)
+        taken.append(time.perf_counter() - started - embedder.seconds)
+    return median(taken) * 1e3
+
+
+def _megabytes() -> float:
+    for line in Path("/proc/self/status").read_text().splitlines() if Path("/proc/self/status").exists() else ():
+        if line.startswith("VmRSS"):
+            return int(line.split()[1]) / 1e3
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+
+
+def print_speed(sizes: Sequence[int]) -> None:
+    """One row a store and size; each is measured in a process of its own."""
+    print("| store | memories | " + " | ".join(COLUMNS.values()) + " |")
+    print("|---" * (2 + len(COLUMNS)) + "|")
+    for size in sizes:
+        for kind in STORES:
+            command = [sys.executable, "-m", "benchmarks.memory", "--one", kind, str(size)]
+            done = subprocess.run(command, capture_output=True, text=True, check=True)
+            figures = json.loads(done.stdout)
+            cells = [f"{figures[name]:,.0f}" if figures[name] >= 20 else f"{figures[name]:.1f}" for name in COLUMNS]
+            late = figures["recall"] > TARGETS.get(size, 1e9) or figures["ingest"] < INGEST_TARGET
+            print(f"| {kind} | {size:,} | {' | '.join(cells)} |{' ABOVE TARGET' if late else ''}", flush=True)
+
+
+async def print_quality(people: int) -> None:
+    """One row a way to recall."""
+    generated = memory_set(people=people)
+    store = InMemoryStore(MiniLM())
+    started = time.perf_counter()
+    await fill(store, generated.memories)
+    took = time.perf_counter() - started
+    print(f"{len(generated.memories):,} memories (embedded in {took:.0f} s), {len(generated.questions)} questions\n")
+    kinds: tuple[QuestionType, ...] = get_args(QuestionType)
+    print("| | recall@1 | recall@5 | recall@10 | " + " | ".join(f"{kind}@5" for kind in kinds) + " |")
+    print("|---" * (4 + len(kinds)) + "|")
+    for way in WAYS:
+        report = await evaluate_recall(store, generated.questions, way)
+        shares = [report.recall_at(k) for k in (1, 5, 10)] + [report.recall_at(5, kind) for kind in kinds]
+        print(f"| {way.name} | " + " | ".join(f"{share:.2f}" for share in shares) + " |", flush=True)
+    await store.aclose()
+
+
+def main() -> None:
+    """Print both tables, or what is asked for."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.memory", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="10,000 memories and fewer questions")
+    parser.add_argument("--only", choices=("quality", "speed"))
+    parser.add_argument("--one", nargs=2, metavar=("STORE", "SIZE"), help="one store at one size, as JSON")
+    options = parser.parse_args()
+    if options.one:
+        print(json.dumps(asyncio.run(speed(options.one[0], int(options.one[1])))))
+        return
+    if options.only != "speed":
+        asyncio.run(print_quality(20 if options.quick else 60))
+        print()
+    if options.only != "quality":
+        print_speed(SIZES[:1] if options.quick else SIZES)
+
+
+if __name__ == "__main__":
+    main()
