@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from pathlib import Path
 
 from agentkit.errors import AgentKitError, DefinitionError
 from agentkit.events import ContextBuilt, MemoryFailed, MemoryRecalled, TurnKept
@@ -72,13 +73,13 @@ class AgentMemory:
         self,
         *,
         short_term: ContextBuilder | ContextPolicy | None = None,
-        session: SessionStore | str | None = None,
+        session: SessionStore | str | Path | None = None,
         long_term: LongTermMemory | Recaller | None = None,
         manager: MemoryManager | None = None,
         overflow: Overflow | None = None,
     ) -> None:
         self.short_term = short_term if isinstance(short_term, ContextBuilder) else ContextBuilder(short_term)
-        self.session = SessionStore(session) if isinstance(session, str) else session
+        self.session = SessionStore(session) if isinstance(session, str | Path) else session
         self.long_term = LongTermRecaller(long_term) if isinstance(long_term, LongTermMemory) else long_term
         self.manager = manager
         self.overflow = overflow

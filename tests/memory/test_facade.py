@@ -257,7 +257,7 @@ async def test_a_session_needs_a_store_and_brings_its_own_history(tmp_path: Path
         "the run names the session 's' and the agent's memory keeps no sessions; "
         "give it a store: AgentMemory(session='sessions.db')"
     )
-    shop = agent(model, session=str(tmp_path / "s.db"))
+    shop = agent(model, session=tmp_path / "s.db")
     with pytest.raises(DefinitionError) as caught:
         await shop.run("?", session="s", message_history=[user("x")])
     assert str(caught.value) == (
