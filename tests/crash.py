@@ -13,6 +13,7 @@ import random
 import signal
 import sys
 import time
+import traceback
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -27,8 +28,8 @@ from agentkit.spelling import read_json
 from agentkit.toolbox import Tool, tool
 
 RUN_ID = "crash"
-LONGEST = 0.06
-"""Seconds after which a process is killed at the latest; a whole run takes about as long."""
+MOST_DEATHS = 8
+"""After so many kills a run is let alone."""
 
 PLAN: dict[str, Any] = {
     "steps": [
@@ -103,41 +104,57 @@ def tools(effects: Path) -> list[Tool]:
 
 
 async def live(folder: Path) -> None:
-    """Start the run, or resume it if the journal has it."""
+    """Start the run, or resume it if the journal has it and its end was not recorded right before the last kill."""
     store = JournalStore(folder / "journal.sqlite")
     agent = Agent(tools=tools(folder / "effects.txt"), planner=FixedPlan(read_json(PLAN)), policy=Policy(writes="auto"))
-    if any(row.run_id == RUN_ID for row in store.runs()):
-        await agent.resume(RUN_ID, store)
-    else:
+    status = next((row.status for row in store.runs() if row.run_id == RUN_ID), None)
+    if status is None:
         await agent.run("crash", journal=store, run_id=RUN_ID)
+    elif status != "done":
+        await agent.resume(RUN_ID, store)
     store.close()
 
 
 def killed_after(seconds: float | None, folder: Path) -> bool:
-    """Run a process and kill it after `seconds`; whether it ended by itself."""
+    """Run a process and kill it after `seconds`; whether it ended by itself.
+
+    Raises:
+        RuntimeError: It ended by an error of its own.
+    """
     child = os.fork()
     if child == 0:
         code = 1
         try:
             asyncio.run(live(folder))
             code = 0
+        except BaseException:
+            traceback.print_exc()
+            raise
         finally:
             os._exit(code)
     if seconds is not None:
         time.sleep(seconds)
         os.kill(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
-    return os.WIFEXITED(status) and os.WEXITSTATUS(status) == 0
+    if os.WIFEXITED(status) and os.WEXITSTATUS(status):
+        raise RuntimeError(f"the process of {folder} failed; its error is above")
+    return os.WIFEXITED(status)
 
 
-def one_round(folder: Path, draw: random.Random) -> dict[str, Any]:
-    """Kill and resume until the run ends; what happened, what the journal says, and which durable reads ran again."""
+def one_round(folder: Path, draw: random.Random, longest: float) -> dict[str, Any]:
+    """Kill and resume until the run ends; what happened, what the journal says, and which durable reads ran again.
+
+    Args:
+        folder: Where the journal and the traces of the effects are.
+        draw: The random instants.
+        longest: Seconds after which a process is killed at the latest.
+    """
     folder.mkdir(parents=True)
     deaths, repeated = 0, []
     known: set[str] = set()
     looks: Counter[str] = Counter()
     while True:
-        ended = killed_after(draw.uniform(0.0, LONGEST) if deaths < 8 else None, folder)
+        ended = killed_after(draw.uniform(0.0, longest) if deaths < MOST_DEATHS else None, folder)
         lines = _lines(folder)
         now = Counter(line[1] for line in lines if line[0] == "look")
         repeated += [step for step in known if now[step] > looks[step]]
@@ -160,6 +177,17 @@ def one_round(folder: Path, draw: random.Random) -> dict[str, Any]:
     }
 
 
+def whole_run(folder: Path) -> float:
+    """Seconds that a run takes here and now when nobody kills it: the middle of three."""
+    took = []
+    for number in range(3):
+        (folder / str(number)).mkdir(parents=True)
+        began = time.perf_counter()
+        killed_after(None, folder / str(number))
+        took.append(time.perf_counter() - began)
+    return sorted(took)[1]
+
+
 def _lines(folder: Path) -> list[list[str]]:
     path = folder / "effects.txt"
     return [line.split() for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
@@ -178,8 +206,11 @@ def main() -> None:
     """Run the rounds."""
     rounds, seed, folder = int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])
     draw = random.Random(seed)
+    longest = whole_run(folder / "whole")
     for number in range(rounds):
-        sys.stdout.write(json.dumps(one_round(folder / str(number), draw)) + "\n")
+        result = one_round(folder / str(number), draw, longest)
+        longest *= {0: 0.8, MOST_DEATHS: 1.25}.get(result["deaths"], 1.0)  # the machine has become quicker, or slower
+        sys.stdout.write(json.dumps(result) + "\n")
         sys.stdout.flush()
 
 
