@@ -47,10 +47,24 @@ class Leaves:
     """Runs leaf steps of one execution, records what happens, and turns failures into data.
 
     Attributes:
+        program: The expressions of the plan.
+        subgoals: Plans and runs `subgoal` steps; without it they fail.
         stopped: The first limit that was used up, if any; it stops everything that has not started.
+        on_cancel: Why steps are cancelled, when they are.
     """
 
-    __slots__ = ("_cache", "_gate", "_history", "_number", "_policy", "_program", "_run", "_subgoals", "stopped")
+    __slots__ = (
+        "_cache",
+        "_gate",
+        "_history",
+        "_number",
+        "_policy",
+        "_run",
+        "on_cancel",
+        "program",
+        "stopped",
+        "subgoals",
+    )
 
     def __init__(
         self,
@@ -65,9 +79,10 @@ class Leaves:
         self._number = number
         self._history = history
         self._policy = policy
-        self._program = program
-        self._subgoals = subgoals
+        self.program = program
+        self.subgoals = subgoals
         self.stopped: LimitReached | None = None
+        self.on_cancel = "the run was cancelled"
         self._gate = asyncio.Semaphore(run.limits.parallelism)
         self._cache = ToolCache(run.cache, run.user)
         if history.finished:
@@ -135,7 +150,7 @@ class Leaves:
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if task is not None and task.cancelling():
-                self.finished(name, "cancelled", error="the run was cancelled", started=started)
+                self.finished(name, "cancelled", error=self.on_cancel, started=started)
                 raise
             end = self._failed(step, scope, name, "failed", "the call cancelled itself", started)
         except JournalError:
@@ -150,7 +165,7 @@ class Leaves:
 
     def _value(self, step: Value, scope: Scope, name: str) -> End:
         try:
-            value = self._program.value(step.id, scope)
+            value = self.program.value(step.id, scope)
         except ExpressionError as error:
             return self._broken(self.finished(name, "failed", error=str(error)))
         return End(DONE, value, "", self.finished(name, "done", value=value))
@@ -163,7 +178,7 @@ class Leaves:
         on_error = step.on_error if isinstance(step, Call) else "fail"
         if isinstance(step, Call) and on_error == "value":
             try:
-                value = None if step.fallback is None else self._program.value(step.id, scope)
+                value = None if step.fallback is None else self.program.value(step.id, scope)
             except ExpressionError as problem:
                 return self._broken(self.finished(name, status, error=f"{error}; and: {problem}", started=started))
             note = f"went on with the plan's fallback after: {error}"
@@ -189,7 +204,7 @@ class Leaves:
         model = self._run.model
         if model is None:
             raise AgentKitError("the plan asks a model and the run has none; give the agent a model")
-        prompt = self._program.value(step.id, scope)
+        prompt = self.program.value(step.id, scope)
         self._start(name, "generate", args={"prompt": prompt})
         messages = (user(_text(prompt)),)
         if step.schema is None:
@@ -200,19 +215,19 @@ class Leaves:
         human = self._run.human
         if human is None:
             raise AgentKitError("the plan asks a person and nobody can be asked; run it with a human")
-        question = _text(self._program.value(step.id, scope))
+        question = _text(self.program.value(step.id, scope))
         self._start(name, "ask", args={"question": question})
         answer = await self._within(human.answer(question, step.schema))
         return _of_schema(answer, step.schema, "the answer")
 
     async def _subgoal(self, node: Node, step: Subgoal, scope: Scope, name: str) -> Json:
-        if self._subgoals is None:
+        if self.subgoals is None:
             raise AgentKitError("the plan has a subgoal and nothing here can plan it; run it with an agent")
-        goal = _text(self._program.value(step.id, scope))
-        inputs = self._program.args(step.id, scope)
+        goal = _text(self.program.value(step.id, scope))
+        inputs = self.program.args(step.id, scope)
         self._start(name, "subgoal", args={"goal": goal, "inputs": inputs})
         own_name = name if self._number == 1 else f"{name}@{self._number}"
-        answer = await self._within(self._subgoals(goal, inputs, step.schema, own_name))
+        answer = await self._within(self.subgoals(goal, inputs, step.schema, own_name))
         return _of_schema(answer, step.schema, "the subgoal's answer")
 
     # calls
@@ -220,7 +235,7 @@ class Leaves:
     async def _call(self, node: Node, step: Call, scope: Scope, name: str) -> Json:
         tool = node.tool
         assert tool is not None, "a checked plan calls known tools only"
-        args = self._program.args(step.id, scope)
+        args = self.program.args(step.id, scope)
         bound = tool.bind(args)
         key = ""
         if tool.effect == "write":

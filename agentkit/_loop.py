@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
+from agentkit._early import EarlySteps
 from agentkit._recorded import recorded_plan, unsaid
 from agentkit._reflecting import Reflecting
 from agentkit.checker import CheckedPlan, CheckReport, Validator
@@ -73,6 +74,7 @@ class Loop:
     repairs: int = 0
     replans: int = 0
     accepted: Plan | None = None
+    early: EarlySteps | None = None
     reflecting: Reflecting = field(init=False)
 
     def __post_init__(self) -> None:
@@ -87,8 +89,13 @@ class Loop:
             feasible = await self.reflecting.feasibility()
             if not feasible.done:
                 return Ended("declined", f"This cannot be done: {feasible.reason}", feasible.reason)
+            if self.may_begin_early():
+                self.request = replace(self.request, on_prefix=self.begin)
             while True:
-                ended = await self.turn()
+                try:
+                    ended = await self.turn()
+                finally:
+                    await self.drop_early()
                 if ended is not None:
                     return ended
         except LimitReached as limit:
@@ -137,7 +144,7 @@ class Loop:
     ) -> None:
         """Remember what became of a plan, for the planner."""
         plan, source, notes = proposal.plan, proposal.source, proposal.notes
-        self.attempts.append(Attempt(plan, source, report.diagnostics, outcome, verdict, notes))
+        self.attempts.append(Attempt(plan, source, report.diagnostics, outcome, verdict, notes, proposal.repairs))
 
     def learn(self, outcome: Outcome) -> None:
         """Keep what finished steps gave, for later plans to refer to. Each value is typed once, not once a turn."""
@@ -149,13 +156,19 @@ class Loop:
         """The next plan, from the planner or from the journal of an interrupted run."""
         recorded = self._recorded()
         if recorded is not None:
-            proposal = Proposal(recorded_plan(recorded), recorded.source, recorded.final, recorded.notes)
+            self.number = recorded.number
+            proposal = Proposal(
+                recorded_plan(recorded), recorded.source, recorded.final, recorded.notes, recorded.repairs
+            )
         else:
             request = self.request if self.prepare is None else await self.prepare(self.request, self.run)
             planned = await self.planner.propose(request, self.run)
             if planned is None:
                 return None
             proposal = planned
+            if self.early is not None and not self.early.fits(proposal.plan, self.request.toolbox):
+                await self.drop_early()
+                self.number += 1
         source = proposal.source or write_python(proposal.plan, self.request.toolbox)
         now = self.run.clock.time()
         self.run.events.emit(
@@ -168,14 +181,14 @@ class Loop:
                 self.run.within,
                 proposal.notes,
                 unsaid(proposal.plan),
+                proposal.repairs,
             )
         )
         return proposal
 
     def check(self, proposal: Proposal) -> CheckReport:
         """What the checker says of a plan; recorded as an event."""
-        partial, validators = not proposal.final, self.validators(proposal)
-        report = self.request.check(proposal.plan, partial=partial, validators=validators, given_types=self.given_types)
+        report = self.report(proposal)
         self.run.events.emit(
             PlanChecked(
                 self.run.clock.time(),
@@ -189,6 +202,33 @@ class Loop:
             )
         )
         return report
+
+    def report(self, proposal: Proposal) -> CheckReport:
+        """What the checker says of a plan."""
+        partial, validators = not proposal.final, self.validators(proposal)
+        return self.request.check(proposal.plan, partial=partial, validators=validators, given_types=self.given_types)
+
+    # steps that begin while the plan is still being written
+
+    def may_begin_early(self) -> bool:
+        """Whether a step may run before the plan is accepted: nobody wants to judge the plan or its steps first."""
+        judged = self.reflection.judges("plan") or self.reflection.judges("step") or self.request.constraints
+        return not judged
+
+    def begin(self, plan: Plan) -> None:
+        """Begin what is ready, and harmless, of a plan that is still being written."""
+        report = self.report(Proposal(plan, final=False))
+        if report.checked is None:
+            return
+        if self.early is None:
+            self.early = EarlySteps(self.run, self.number, self.inputs)
+        self.early.extend(report.checked)
+
+    async def drop_early(self) -> None:
+        """Cancel what has begun early and is not part of a plan that was run."""
+        early, self.early = self.early, None
+        if early is not None:
+            await early.close()
 
     def fingerprints(self, plan: Plan) -> dict[str, str]:
         """Those of the tools that a plan calls, so that a resumed run can tell whether they are the same."""
@@ -210,7 +250,9 @@ class Loop:
 
     async def execute(self, checked: CheckedPlan) -> Outcome:
         """Run a plan; steps that the journal knows to be finished are not run again."""
-        past = history(self.recorded, self.number) if self.recorded else NOTHING_YET
+        before = self._recorded()
+        interrupted = before is not None and before.number == self.number
+        past = history(self.recorded, self.number) if interrupted else NOTHING_YET
         outcome = await execute(
             checked,
             inputs=self.inputs,
@@ -219,6 +261,7 @@ class Loop:
             history=past,
             subgoals=self.subgoals,
             watch=self.reflecting.watch(self.number, checked.plan, checked.certificate),
+            begun=None if self.early is None else self.early.execution,
         )
         now = self.run.clock.time()
         self.run.events.emit(Executed(now, self.number, outcome.status, outcome.value, outcome.error, self.run.within))
@@ -227,7 +270,7 @@ class Loop:
     def _recorded(self) -> PlanProposed | None:
         """What the planner wrote before the run was interrupted."""
         for event in self.recorded:
-            if isinstance(event, PlanProposed) and event.number == self.number and event.within == self.run.within:
+            if isinstance(event, PlanProposed) and event.number >= self.number and event.within == self.run.within:
                 return event
         return None
 
@@ -242,7 +285,7 @@ class Loop:
                 "the plan that was under way when the run was interrupted does not pass the check any more, and "
                 f"another one might repeat what it did; resume with what it needs; {self.last_problem()}",
             )
-        self.repairs += 1
+        self.repairs += 1 + proposal.repairs
         if self.repairs <= self.request.limits.repairs:
             return None
         return self.stop("failed", f"no valid plan after {self.repairs} tries; {self.last_problem()}")
@@ -250,7 +293,7 @@ class Loop:
     def was_running(self) -> bool:
         """Whether the present plan had begun to run before the run was interrupted."""
         prefix, number = self.run.within, self.number
-        return any(
+        return self.reflecting.was_accepted(number) and any(
             isinstance(event, StepStarted) and event.plan == number and _in_run(event.step, prefix)
             for event in self.recorded
         )

@@ -86,7 +86,7 @@ class Reflecting:
 
         A plan that was under way when the run was interrupted has passed them, and has since used what they count.
         """
-        if not self.request.constraints or self._was_accepted(number):
+        if not self.request.constraints or self.was_accepted(number):
             return ()
         return (goal_constraints(self.request.constraints, self.facts(), self.request.given, partial=partial),)
 
@@ -173,7 +173,8 @@ class Reflecting:
 
     # events
 
-    def _was_accepted(self, number: int) -> bool:
+    def was_accepted(self, number: int) -> bool:
+        """Whether the checker had accepted plan `number` before the run was interrupted."""
         return any(
             isinstance(event, PlanChecked)
             and event.accepted

@@ -26,6 +26,7 @@ from agentkit.messages import (
 )
 from agentkit.models.prices import check_priced, priced, unpriced
 from agentkit.protocols import Clock, Model, ModelStream
+from agentkit.tokens import MESSAGE_OVERHEAD, estimate_tokens
 
 Parsed = TypeVar("Parsed")
 
@@ -133,18 +134,23 @@ class ModelCaller:
     async def stream(
         self, request: ModelRequest, *, purpose: str = IN_TOOL
     ) -> AsyncIterator[TextDelta | ModelResponse]:
-        """One answer piece by piece; never retried, since pieces have been seen. Closing it stops the model."""
+        """One answer piece by piece; never retried, since pieces have been seen.
+
+        Closing it stops the model. No provider tells what a stopped reply took, so its tokens are estimated then.
+        """
         self._left()
         self._meter.start_model_call()
         started = self._clock.time()
         stream = self.model.stream(self._marked(request, purpose))
-        ended = False
+        ended, said = False, ""
         try:
             while (piece := await self._piece(stream)) is not None:
                 if isinstance(piece, ModelResponse):
                     ended, piece = True, priced(piece, self.model)
                     self._meter.add(piece.usage)
                     self._record(request, purpose, started, response=piece)
+                else:
+                    said += piece.text
                 yield piece
         except ModelError as error:
             ended = True
@@ -155,7 +161,9 @@ class ModelCaller:
             if close is not None:
                 await close()
             if not ended:
-                self._record(request, purpose, started, error="stopped by the caller")
+                self._record(
+                    request, purpose, started, error="stopped by the caller", response=self._stopped(request, said)
+                )
             self._meter.end_model_call()
 
     async def _piece(self, stream: ModelStream) -> TextDelta | ModelResponse | None:
@@ -237,6 +245,14 @@ class ModelCaller:
             ask = user(f"Answer with one JSON value of this JSON Schema and nothing else:\n{json.dumps(schema)}")
             messages = (*messages, ask)
         return await self.parsed(ModelRequest(messages, output=output, **options), parse, purpose=purpose)
+
+    def _stopped(self, request: ModelRequest, said: str) -> ModelResponse:
+        """A reply that was stopped, with an estimate of what it took."""
+        prompt = sum(MESSAGE_OVERHEAD + estimate_tokens(message.content) for message in request.messages)
+        usage = Usage(prompt + estimate_tokens(request.prefix), 0, estimate_tokens(said), model_calls=1)
+        response = priced(ModelResponse(said, usage=usage), self.model)
+        self._meter.add(response.usage)
+        return response
 
     def _marked(self, request: ModelRequest, purpose: str) -> ModelRequest:
         """The request with what wrappers around the model go by."""

@@ -62,7 +62,7 @@ class PlanProposed(Event):
 
     A plan that is not `final` is one turn of a longer run. `within` names the subgoal that the plan is for. `notes`
     is what the planner wrote down about it, such as a thought; `unsaid` is what JSON does not say of a plan: lines of
-    its source, and what could not be read.
+    its source, and what could not be read. `repairs` is how often the model was stopped at a bad line while writing.
     """
 
     kind: ClassVar[str] = "plan_proposed"
@@ -73,6 +73,7 @@ class PlanProposed(Event):
     within: str = ""
     notes: Mapping[str, Json] = field(default_factory=dict)
     unsaid: Mapping[str, Json] = field(default_factory=dict)
+    repairs: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,7 @@ async def execute(
     history: History = NOTHING_YET,
     subgoals: SubgoalRunner | None = None,
     watch: Watch | None = None,
+    begun: Execution | None = None,
 ) -> Outcome:
     """Run a checked plan to its end.
 
@@ -53,6 +54,8 @@ async def execute(
         subgoals: Plans and runs `subgoal` steps; without it they fail.
         watch: Asked after each step that did something and is done, before anything that waits for it; a reason to
             stop keeps everything that has not started from starting, and fails the plan with that reason.
+        begun: An execution of this run and number whose first steps were begun while the plan was still being written;
+            it goes on with them.
 
     Returns:
         The outcome. Tool errors, used-up limits and denied approvals are outcomes, not exceptions.
@@ -62,9 +65,23 @@ async def execute(
         JournalError: The journal cannot be written; nothing more is started.
     """
     run = run or Run(limits=checked.limits)
-    scope = _inputs(checked, inputs or {})
+    scope = scope_of(checked, inputs or {})
+    if begun is None:
+        return await Execution(checked, run, number, history, subgoals, watch).outcome(scope)
+    begun.extend(checked)
+    begun.take(subgoals, watch)
+    return await begun.outcome(scope)
+
+
+def scope_of(checked: CheckedPlan, inputs: Mapping[str, Json]) -> Scope:
+    """What the steps of a plan see from outside.
+
+    Raises:
+        DefinitionError: An input is missing, unknown, or not of its schema.
+    """
+    scope = _inputs(checked, inputs)
     scope.update((name, checked.given[name]) for name in _used(checked) if name in checked.given)
-    return await _Execution(checked, run, number, history, subgoals, watch).outcome(scope)
+    return scope
 
 
 def _used(checked: CheckedPlan) -> frozenset[str]:
@@ -91,19 +108,24 @@ def _inputs(checked: CheckedPlan, inputs: Mapping[str, Json]) -> Scope:
     return dict(inputs)
 
 
-class _Execution:
-    """One execution of one plan. Blocks and compound steps here; calls, questions and model steps in `Leaves`."""
+class Execution:
+    """One execution of one plan. Blocks and compound steps here; calls, questions and model steps in `Leaves`.
 
-    __slots__ = ("checked", "halted", "leaves", "number", "program", "run", "steps", "watch")
+    Attributes:
+        begun: Steps of the outermost block that were begun before the plan was whole, by id; None is the end of one
+            that could not begin after all.
+    """
+
+    __slots__ = ("begun", "checked", "halted", "leaves", "number", "program", "run", "steps", "watch")
 
     def __init__(
         self,
         checked: CheckedPlan,
         run: Run,
         number: int,
-        history: History,
-        subgoals: SubgoalRunner | None,
-        watch: Watch | None,
+        history: History = NOTHING_YET,
+        subgoals: SubgoalRunner | None = None,
+        watch: Watch | None = None,
     ) -> None:
         self.checked = checked
         self.run = run
@@ -113,8 +135,20 @@ class _Execution:
         self.leaves = Leaves(run, number, history, checked.policy, self.program, subgoals)
         self.watch = watch
         self.halted = ""
+        self.begun: dict[str, asyncio.Task[End | None]] = {}
+
+    def extend(self, checked: CheckedPlan) -> None:
+        """Go on with a longer version of the same plan, in which the steps that have begun are the same."""
+        self.checked = checked
+        self.program = self.leaves.program = program_of(checked)
+
+    def take(self, subgoals: SubgoalRunner | None, watch: Watch | None) -> None:
+        """Know who plans subgoals and who judges steps, which no step that began early needed."""
+        self.leaves.subgoals = subgoals
+        self.watch = watch
 
     async def outcome(self, scope: Scope) -> Outcome:
+        """Run the plan to its end; what has begun of it is waited for and not run again."""
         end = await self._block(self.checked.schedule, scope, ())
         error, value = end.error, None
         status: RunStatus = "done" if end.state != BROKEN else "failed"
@@ -184,10 +218,20 @@ class _Execution:
             earlier = nodes[position]
             if states[position] == BROKEN and earlier.effects.writes:
                 return self._skip(node, index, f"the earlier write {earlier.step.id!r} was not done", BROKEN)
-        end = await self._step(node, scope, index)
+        end = await self._begun(node.step.id) if self.begun else None
+        if end is None:
+            end = await self.step(node, scope, index)
         if end.state == DONE:
             scope[node.step.id] = end.value
         return end.state
+
+    async def _begun(self, id: str) -> End | None:
+        """The end of a step that was begun before the plan was whole; it is recorded already."""
+        task = self.begun.get(id)
+        if task is None:
+            return None
+        await asyncio.wait((task,))
+        return task.result()
 
     def _skip(self, node: Node, index: Index, reason: str, state: int) -> int:
         if self.leaves.stopped is not None:
@@ -215,7 +259,8 @@ class _Execution:
 
     # steps
 
-    async def _step(self, node: Node, scope: Scope, index: Index) -> End:
+    async def step(self, node: Node, scope: Scope, index: Index) -> End:
+        """Run one step and record its one end."""
         step = node.step
         if self.halted:
             self._finish(step, index, "skipped", error=self.halted)
@@ -251,7 +296,7 @@ class _Execution:
         except ExpressionError as error:
             end = End(BROKEN, None, str(error))
         except asyncio.CancelledError:
-            self._finish(step, index, "cancelled", error="the run was cancelled")
+            self._finish(step, index, "cancelled", error=self.leaves.on_cancel)
             raise
         if end.state == DONE:
             self._finish(step, index, "done", value=end.value)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
@@ -69,6 +69,7 @@ class Attempt:
         outcome: How it ran; None if it did not.
         verdict: How the outcome was judged; None if it was not.
         notes: What the planner wrote down for itself, see `Proposal.notes`.
+        repairs: How many repairs writing it took, see `Proposal.repairs`.
     """
 
     plan: Plan
@@ -77,6 +78,7 @@ class Attempt:
     outcome: Outcome | None = None
     verdict: Verdict | None = None
     notes: Mapping[str, Json] = field(default_factory=dict)
+    repairs: int = 0
 
     @property
     def errors(self) -> tuple[Diagnostic, ...]:
@@ -107,6 +109,9 @@ class PlanRequest:
         validators: Domain checks of a plan; the loop runs them, a planner that chooses between plans may.
         tool_choice: ``required`` asks for at least one tool call before the answer; with ``none`` the toolbox is empty.
         output: The JSON Schema that the answer must have, if any.
+        on_prefix: Takes each longer beginning of a plan that is still being written, and may begin steps of it that do
+            no harm; None if nothing may begin before the plan is accepted. What it is told must be complete: a block
+            that may still grow is not part of it.
     """
 
     task: str
@@ -127,6 +132,7 @@ class PlanRequest:
     validators: tuple[Validator, ...] = ()
     tool_choice: ToolChoice = "auto"
     output: JsonSchema | None = None
+    on_prefix: Callable[[Plan], None] | None = None
 
     def check(
         self,
@@ -169,12 +175,14 @@ class Proposal:
             again with its results.
         notes: JSON that the planner wants to find again in `Attempt.notes` when it is asked next. It is kept in the
             event `PlanProposed`, so a planner needs no memory of its own and goes on after a crash.
+        repairs: How often the model was stopped at a bad line and asked to go on; they count as `Limits.repairs`.
     """
 
     plan: Plan
     source: str = ""
     final: bool = True
     notes: Mapping[str, Json] = field(default_factory=dict)
+    repairs: int = 0
 
 
 class PlanningEnded(AgentKitError):

@@ -49,13 +49,19 @@ def history(events: Iterable[Event], number: int) -> History:
 
     Steps that were cancelled, by a crash, a deadline or the user, count as not finished: they run again, except writes
     that had started, which are in doubt. Skipped steps are decided anew, and so are subgoals that stood still because
-    a write of theirs was in doubt.
+    a write of theirs was in doubt. What had begun of a plan that was still being written counts as not begun: the plan
+    is written again.
     """
     finished: dict[str, StepFinished] = {}
     started: dict[str, StepStarted] = {}
     approved: dict[str, bool] = {}
     subgoals: set[str] = set()
+    proposed: set[str] = set()
     for event in events:
+        if isinstance(event, PlanProposed) and event.number == number:
+            proposed.add(event.within)
+        elif isinstance(event, RunResumed):
+            finished = {step: end for step, end in finished.items() if _within(step) in proposed}
         if getattr(event, "plan", None) != number:
             continue
         if isinstance(event, StepStarted):

@@ -15,9 +15,10 @@ from agentkit.diagnostics import Code
 from agentkit.events import PlanLine
 from agentkit.messages import GrammarOutput, Message, ModelRequest, ModelSettings
 from agentkit.plan import Plan
+from agentkit.planners._lines import read_lines, tell
 from agentkit.planning import PlanRequest, Proposal
 from agentkit.run import Run
-from agentkit.spelling import LineOption, line_grammar, read_python
+from agentkit.spelling import LineOption, line_grammar
 from agentkit.types import Type
 
 MAX_LINES = 24
@@ -44,16 +45,25 @@ class TypedDecoder:
         messages: The conversation that asks for the plan.
         settings: Sampling settings of the first try of a line.
         purpose: Who asks, for the events.
+        early: Let steps begin while the plan is being written.
     """
 
     def __init__(
-        self, request: PlanRequest, run: Run, messages: tuple[Message, ...], settings: ModelSettings, purpose: str
+        self,
+        request: PlanRequest,
+        run: Run,
+        messages: tuple[Message, ...],
+        settings: ModelSettings,
+        purpose: str,
+        *,
+        early: bool = False,
     ) -> None:
         self._request = request
         self._run = run
         self._messages = messages
         self._settings = settings
         self._purpose = purpose
+        self._early = early
 
     async def decode(self) -> Proposal:
         """The plan; one whose last line could not be mended is returned too, for the checker to refuse."""
@@ -65,6 +75,8 @@ class TypedDecoder:
             self._run.events.emit(PlanLine(now, len(self._request.attempts) + 1, line, self._run.within))
             if not good or _answered(lines):
                 break
+            if self._early:
+                tell(lines, self._request)
         source = "\n".join(lines)
         return Proposal(self._read(lines), source)
 
@@ -100,11 +112,7 @@ class TypedDecoder:
         return "good"
 
     def _read(self, lines: Sequence[str]) -> Plan:
-        request = self._request
-        text = "".join(f"{line}\n" for line in lines)
-        given = (*request.inputs, *request.given)
-        plan = read_python(text, request.toolbox, partial=not (lines and _answered(lines)), given=given)
-        return replace(plan, goal=plan.goal or request.task, inputs={**request.inputs, **plan.inputs})
+        return read_lines(lines, self._request, partial=not (lines and _answered(lines)))
 
     def _check(self, lines: Sequence[str], *, partial: bool) -> CheckReport:
         opened = [f"{'    ' * (_level(lines[-1]) + 1)}{_PROBE} = None"] if lines and lines[-1].endswith(":") else []

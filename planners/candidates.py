@@ -91,7 +91,8 @@ class Candidates:
         kept = _fallback(request)
         if kept is not None:
             return kept
-        sampled = await together(planner.propose(request, run) for planner in self._planners)
+        asked = replace(request, on_prefix=None)
+        sampled = await together(planner.propose(asked, run) for planner in self._planners)
         proposals = [proposal for proposal in sampled if proposal is not None]
         if not proposals:
             return None

@@ -7,7 +7,8 @@ from typing import Literal
 
 from agentkit.errors import DefinitionError
 from agentkit.messages import GrammarOutput, JsonOutput, ModelProfile, ModelRequest, ModelSettings
-from agentkit.plan import Plan
+from agentkit.planners._lines import with_goal
+from agentkit.planners._streamed import StreamedPlan
 from agentkit.planners._typed import TypedDecoder
 from agentkit.planners.prompt import conversation
 from agentkit.planning import PlanRequest, Proposal
@@ -27,6 +28,11 @@ class PlanAndExecute:
             under a grammar of the names and types defined so far. The model's profile decides by default; what the
             model's engine cannot do falls back to the next weaker one.
         settings: Sampling settings. A temperature of None is 0 for the first plan and rises with each refused one.
+        stream: Read the plan while the model writes it. Each line of the Python spelling is checked when it is
+            complete. A bad one stops the model, which goes on after the good lines; that counts as a repair. Calls that
+            are pure or read and need no approval begin as soon as their lines are there, unless the agent judges plans
+            or steps first or the task has constraints. Off by default: a plan that is refused in the end has then
+            called tools for nothing. JSON plans are not streamed.
     """
 
     def __init__(
@@ -35,10 +41,12 @@ class PlanAndExecute:
         spelling: Spelling | None = None,
         decoding: Decoding | None = None,
         settings: ModelSettings | None = None,
+        stream: bool = False,
     ) -> None:
         self._spelling = spelling
         self._decoding = decoding
         self._settings = settings or ModelSettings(max_tokens=700)
+        self._stream = stream
 
     async def propose(self, request: PlanRequest, run: Run) -> Proposal:
         """A plan for the whole task.
@@ -57,20 +65,18 @@ class PlanAndExecute:
         settings = self._settings_for(request).for_profile(profile)
         purpose = "repair" if request.attempts else "plan"
         if decoding == "typed":
-            decoder = TypedDecoder(request, run, messages, settings, purpose)
+            decoder = TypedDecoder(request, run, messages, settings, purpose, early=self._stream)
             return await decoder.decode()
         output = _output(request, spelling, decoding, profile)
         asked = ModelRequest(messages, output=output, settings=settings)
+        if self._stream and spelling == "python":
+            return await StreamedPlan(request, run, run.model, asked, purpose).write()
         response = await run.model.request(asked, purpose=purpose)
         if spelling == "json":
-            return Proposal(
-                _with_goal(read_json(response.text, strict=isinstance(output, JsonOutput) and output.strict), request),
-                response.text,
-            )
-        return Proposal(
-            _with_goal(read_python(response.text, request.toolbox, given=(*request.inputs, *request.given)), request),
-            response.text,
-        )
+            plan = read_json(response.text, strict=isinstance(output, JsonOutput) and output.strict)
+        else:
+            plan = read_python(response.text, request.toolbox, given=(*request.inputs, *request.given))
+        return Proposal(with_goal(plan, request), response.text)
 
     def _settings_for(self, request: PlanRequest) -> ModelSettings:
         """Deterministic at first; warmer with each refused plan, so that a model that does not repair resamples."""
@@ -101,8 +107,3 @@ def _output(
         return GrammarOutput(plan_grammar(request.toolbox, profile.kinds))
     strict = not profile.grammar
     return JsonOutput(plan_schema(request.toolbox, profile.kinds, strict=strict), name="plan", strict=strict)
-
-
-def _with_goal(plan: Plan, request: PlanRequest) -> Plan:
-    """The plan with the task as its goal, and the request's inputs as its own."""
-    return replace(plan, goal=plan.goal or request.task, inputs={**request.inputs, **plan.inputs})
