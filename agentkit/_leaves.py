@@ -7,10 +7,10 @@ import hashlib
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import nullcontext
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from agentkit._bounded import bounded
 from agentkit._fits import misfit
+from agentkit._gates import gate_of
 from agentkit._program import Program
 from agentkit._states import BROKEN, DONE, MISSING, End
 from agentkit._tool_cache import MISS, ToolCache
@@ -252,7 +252,7 @@ class Leaves:
         if found is not MISS:
             raise _FromCache(found)
         try:
-            async with _tool_gate(tool) or nullcontext(), self._gate:
+            async with gate_of(tool) or nullcontext(), self._gate:
                 value = await self._attempts(tool, step, args, bound, name, key)
         finally:
             self._cache.written(tool)
@@ -436,17 +436,3 @@ def _of_schema(value: Json, schema: JsonSchema | None, what: str) -> Json:
     if problem:
         raise AgentKitError(f"{what} does not fit the step's schema: {problem}")
     return value
-
-
-_gates: WeakKeyDictionary[asyncio.AbstractEventLoop, WeakKeyDictionary[Tool, asyncio.Semaphore]] = WeakKeyDictionary()
-
-
-def _tool_gate(tool: Tool) -> asyncio.Semaphore | None:
-    """The tool's own limit on concurrent calls, shared by every run in this event loop."""
-    if tool.max_concurrency is None:
-        return None
-    of_loop = _gates.setdefault(asyncio.get_running_loop(), WeakKeyDictionary())
-    gate = of_loop.get(tool)
-    if gate is None:
-        gate = of_loop[tool] = asyncio.Semaphore(tool.max_concurrency)
-    return gate

@@ -47,7 +47,9 @@ class StreamedPlan:
         self._lines: list[str] = []
         self._raw = ""
         self._opening = ""
+        self._in_block = False
         self._closed = False
+        self._begun = False
         self._said = 0
         self._repairs = 0
         self._repeated: list[str] = []
@@ -58,6 +60,7 @@ class StreamedPlan:
         bad = await self._listen(self._asked)
         while bad is not None and self._repairs < left:
             self._repairs += 1
+            self._purpose = "repair"
             bad = await self._listen(self._going_on(bad))
         if bad is None and self._lines:
             self._say(len(self._lines))
@@ -67,16 +70,20 @@ class StreamedPlan:
 
     def _going_on(self, bad: _Bad) -> ModelRequest:
         """The request that goes on after the good lines."""
-        profile = self._model.profile
-        self._repeated, self._closed = list(self._lines), False
-        asked = self._asked
+        profile, asked = self._model.profile, self._asked
         if self._asked.settings.temperature is not None and "temperature" in profile.settings:
             warmer = min(self._asked.settings.temperature + 0.4 * self._repairs, 1.0)
             asked = replace(asked, settings=replace(asked.settings, temperature=warmer))
         if profile.repairs or not profile.prefix:
             asked = replace(asked, messages=(*asked.messages, *self._complaint(bad)))
         good = "".join(f"{line}\n" for line in self._lines)
+        self._expect_more(in_block=bool(profile.prefix and self._opening))
         return replace(asked, prefix=self._opening + good) if profile.prefix else asked
+
+    def _expect_more(self, *, in_block: bool) -> None:
+        """Another reply follows. It goes on after the good lines, or repeats them first."""
+        self._repeated = list(self._lines)
+        self._in_block, self._closed, self._begun = in_block, False, False
 
     def _complaint(self, bad: _Bad) -> tuple[Message, Message]:
         said = "\n".join((*self._lines, *bad.lines))
@@ -95,6 +102,9 @@ class StreamedPlan:
         rest = ""
         async with aclosing(cast("Any", self._pieces(asked))) as pieces:
             async for piece in pieces:
+                if piece is None:
+                    rest = ""
+                    continue
                 *whole, rest = (rest + piece).split("\n")
                 for line in whole:
                     bad = self._take(line)
@@ -102,8 +112,11 @@ class StreamedPlan:
                         return bad
         return self._take(rest, last=True)
 
-    async def _pieces(self, asked: ModelRequest) -> AsyncIterator[str]:
-        """The text of a reply as it is written. If the provider breaks off, it is asked again, without streaming."""
+    async def _pieces(self, asked: ModelRequest) -> AsyncIterator[str | None]:
+        """The text of a reply as it is written.
+
+        If the provider breaks off, it is asked again, without streaming; None says so.
+        """
         said = ""
         try:
             async with aclosing(cast("Any", self._model.stream(asked, purpose=self._purpose))) as stream:
@@ -113,23 +126,25 @@ class StreamedPlan:
                     self._raw += text
                     yield text
         except ModelUnavailableError:
-            self._repeated = list(self._lines)
-            self._closed = False
+            self._expect_more(in_block=bool(asked.prefix and self._opening))
             response = await self._model.request(asked, purpose=self._purpose)
-            self._raw += f"\n{response.text}"
-            yield f"\n{response.text}"
+            self._raw = response.text
+            yield None
+            yield response.text
 
     def _take(self, line: str, *, last: bool = False) -> _Bad | None:
         """Add a line that the model has written; it comes back if it is bad."""
         line = line.rstrip()
         if line.startswith(_FENCE):
-            self._closed = bool(self._opening and (self._lines or self._closed))
-            if not self._opening:
+            self._closed = self._in_block
+            self._in_block = True
+            if not self._lines:
                 self._opening = f"{line}\n"
         elif not self._closed and not answered(self._lines) and not self._again(line) and (line or self._lines):
             bad = self._judge(line)
             if bad is not None:
                 return None if self._is_prose(bad) else bad
+            self._begun, self._repeated = True, []
             tell(self._lines, self._request)
             self._say(complete(self._lines))
         return self._whole() if last else None
@@ -138,14 +153,14 @@ class StreamedPlan:
         """Whether a model that was asked to go on repeats a line that it has written before, and begins anew."""
         if not self._repeated:
             return False
-        position = len(self._lines) - len(self._repeated)
+        repeated = len(self._lines) - len(self._repeated)
         if line == self._repeated[0]:
             self._repeated.pop(0)
             return True
-        if position:
-            del self._lines[position:]
-            self._said = min(self._said, position)
-        self._repeated = []
+        if repeated:
+            del self._lines[repeated:]
+            self._said = min(self._said, repeated)
+            self._repeated = []
         return False
 
     # judging
@@ -176,9 +191,9 @@ class StreamedPlan:
         return _Bad(tuple(lines[keep:]), tuple(errors))
 
     def _is_prose(self, bad: _Bad) -> bool:
-        """Whether a line before the plan is no code at all."""
+        """Whether a line before the first one of code is no code at all."""
         said = "".join(bad.lines)
-        return not self._lines and bad.errors[0].code is Code.SYNTAX and not any(mark in said for mark in "=(")
+        return not self._begun and bad.errors[0].code is Code.SYNTAX and not any(mark in said for mark in "=(")
 
     def _say(self, complete_lines: int) -> None:
         """Record the lines that are complete and have not been recorded."""

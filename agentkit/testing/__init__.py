@@ -6,5 +6,6 @@ from agentkit.testing.clock import FakeClock
 from agentkit.testing.models import FunctionModel, ScriptedModel
 from agentkit.testing.network import block_network
 from agentkit.testing.recording import RecordedModel
+from agentkit.testing.timed import TimedModel
 
-__all__ = ["FakeClock", "FunctionModel", "RecordedModel", "ScriptedModel", "block_network"]
+__all__ = ["FakeClock", "FunctionModel", "RecordedModel", "ScriptedModel", "TimedModel", "block_network"]

@@ -41,6 +41,13 @@ class TestPlanAndExecute(PlannerConformance):
         return PlanAndExecute()
 
 
+class TestPlanAndExecuteStreamed(PlannerConformance):
+    replies = (WHOLE,)
+
+    def make(self) -> Planner:
+        return PlanAndExecute(stream=True)
+
+
 class TestReActInText(PlannerConformance):
     replies = (
         "Thought: First the product.\nAction: top = top_products(count=1)",
