@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from agentkit.cache import CacheStore
     from agentkit.checker import CheckedPlan, CheckReport, check
     from agentkit.context import RunContext
+    from agentkit.definition import load_agent
     from agentkit.diagnostics import Code, Diagnostic
     from agentkit.errors import AgentKitError, ModelRetry
     from agentkit.executor import execute
@@ -57,6 +58,7 @@ _HOMES = {
     "execute": "executor",
     "read_json": "spelling",
     "read_python": "spelling",
+    "load_agent": "definition",
     "resolve_model": "models.ids",
     "tool": "toolbox",
     "write_json": "spelling",
@@ -89,6 +91,7 @@ __all__ = [
     "Toolbox",
     "check",
     "execute",
+    "load_agent",
     "read_json",
     "read_python",
     "resolve_model",

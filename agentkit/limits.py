@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 from agentkit.errors import AgentKitError
 from agentkit.messages import Usage
@@ -32,6 +33,8 @@ class Limits:
         loop_iterations: The bound of a `repeat` that names none, and the largest that one may name.
         depth: Levels of subgoals below a plan: 0 allows none, 1 allows subgoals that have none of their own.
     """
+
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
     replans: int = 2
     repairs: int = 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, Literal, TypeAlias
+from typing import Any, ClassVar, Literal, TypeAlias
 
 Json: TypeAlias = Any
 """A JSON value: None, bool, int, float, str, list of Json, dict from str to Json."""
@@ -86,6 +86,8 @@ class GrammarOutput:
 @dataclass(frozen=True, slots=True)
 class ModelSettings:
     """Sampling and transport settings of a request; None leaves the provider's default."""
+
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
     temperature: float | None = None
     top_p: float | None = None

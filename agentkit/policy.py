@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from typing import ClassVar
 
 from agentkit.toolbox import Approval, Tool
 
@@ -20,6 +21,8 @@ class Policy:
         writes: Approval of writes that no glob and no tool attribute decides.
         reads: Approval of reads and pure calls that nothing else decides.
     """
+
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
     tools: Mapping[str, Approval] = field(default_factory=dict)
     writes: Approval = "ask"

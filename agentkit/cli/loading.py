@@ -5,10 +5,11 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import ModuleType
 
+from agentkit import definition
 from agentkit.agent import Agent
 from agentkit.errors import DefinitionError
 from agentkit.plan import Plan
@@ -16,14 +17,23 @@ from agentkit.spelling import read_json, read_python
 from agentkit.toolbox import Tool, Toolbox
 
 
-def load_agent(spec: str) -> Agent:
-    """The agent that `spec` names: ``package.module:name`` or ``path/to/file.py:name``.
+def load_agent(spec: str, tools: Iterable[str] = ()) -> Agent:
+    """The agent that `spec` names: ``package.module:name``, ``path/to/file.py:name``, or a YAML file.
 
     The name may be an agent, an `Agent` subclass, or a function that makes an agent without arguments.
 
+    Args:
+        spec: Where it is.
+        tools: Tools that a YAML file uses by name, each as ``name=package.module:NAME``.
+
     Raises:
-        DefinitionError: There is no such module or name, or it is not an agent.
+        DefinitionError: There is no such module, name or file, or it is not an agent.
     """
+    named = dict(map(_named_tools, tools))
+    if spec.endswith((".yaml", ".yml")):
+        return definition.load_agent(spec, tools=named)
+    if named:
+        raise DefinitionError(f"--tools hands tools to an agent of a YAML file, and {spec!r} is none")
     found = _load(spec, lambda value: isinstance(value, Agent) or _is_agent_class(value), "an agent")
     made = found() if callable(found) and not isinstance(found, Agent) else found
     if not isinstance(made, Agent):
@@ -47,6 +57,13 @@ def load_toolbox(spec: str) -> Toolbox:
     if isinstance(found, list | tuple) and all(isinstance(one, Tool | Toolbox) for one in found):
         return Toolbox(*found)
     raise DefinitionError(f"{spec!r} is {type(found).__name__!r}, expected a Toolbox, tools, or an Agent")
+
+
+def _named_tools(said: str) -> tuple[str, Toolbox]:
+    name, equals, spec = said.partition("=")
+    if not equals:
+        raise DefinitionError(f"--tools {said!r}: expected name=package.module:NAME")
+    return name, load_toolbox(spec)
 
 
 def load_plan(path: str, toolbox: Toolbox) -> Plan:

@@ -18,6 +18,7 @@ from agentkit.cli import models, runs
 from agentkit.cli.loading import load_agent, load_plan, load_toolbox
 from agentkit.cli.people import TerminalHuman
 from agentkit.cli.show import EventPrinter
+from agentkit.definition import definition_schema
 from agentkit.errors import AgentKitError
 from agentkit.events import to_json
 from agentkit.results import RunResult
@@ -30,8 +31,13 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help="Plans that a
 app.add_typer(models.app, name="models", help="Local models: list them, fetch them, find them.")
 app.add_typer(runs.app, name="runs", help="Past runs in the journal: list, show, resume.")
 
-AgentSpec = Annotated[str, typer.Argument(metavar="AGENT", help="package.module:NAME or path/to/file.py:NAME")]
+AgentSpec = Annotated[
+    str, typer.Argument(metavar="AGENT", help="package.module:NAME, path/to/file.py:NAME or a YAML file")
+]
 ModelOption = Annotated[str | None, typer.Option("--model", help="A model id, instead of the agent's own.")]
+OwnToolsOption = Annotated[
+    list[str] | None, typer.Option("--tools", help="Tools that the YAML file uses, as name=package.module:NAME.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 
 
@@ -40,6 +46,7 @@ def run(
     agent: AgentSpec,
     task: Annotated[str, typer.Argument(help="What to do, in words.")],
     model: ModelOption = None,
+    tools: OwnToolsOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Execute reads, only show writes.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Approve every write without asking.")] = False,
     journal: Annotated[Path | None, typer.Option(help="Where to keep the run. [default: a per-user file]")] = None,
@@ -49,7 +56,7 @@ def run(
 ) -> None:
     """Do a task with an agent: plan, check, run, answer."""
     console = Console(stderr=as_json)
-    loaded = load_agent(agent)
+    loaded = load_agent(agent, tools or ())
     if model is not None:
         loaded = loaded.with_model(model)
     store = None if no_journal else runs.open_journal(journal)
@@ -66,15 +73,22 @@ def plan(
     agent: AgentSpec,
     task: Annotated[str, typer.Argument(help="What to do, in words.")],
     model: ModelOption = None,
+    tools: OwnToolsOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Write and check a plan, without running anything."""
-    loaded = load_agent(agent)
+    loaded = load_agent(agent, tools or ())
     if model is not None:
         loaded = loaded.with_model(model)
     console = Console(stderr=True)
     report = _wait(loaded.plan(task, listeners=[EventPrinter(console)] if not as_json else []))
     _print_report(report, loaded.toolbox, as_json)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of an agent's YAML file, for editors."""
+    typer.echo(json.dumps(definition_schema(), indent=2, ensure_ascii=False))
 
 
 @app.command("check")

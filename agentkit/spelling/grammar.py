@@ -4,7 +4,8 @@ An argument of type number admits a number, or a reference or expression that is
 checker would refuse for its tools, arguments, names or types cannot be written.
 
 Two more things that small models get wrong cannot be written either: a record that a tool of the toolbox makes is
-referred to and never made up, and where a tool computes, constants are not reckoned with in the plan.
+referred to and never made up, and where a tool computes, constants are added at most: a factor out of a
+model's memory is no substitute for the tool.
 """
 
 from __future__ import annotations
@@ -342,9 +343,10 @@ class _Line:
         """The rule of any value: what an answer may be."""
         name = f"{self._name}_any"
         if self._rules.reserve(name):
-            forms = [self._text(), self.number(), *(one.rule for one in self._references), *self._date_sums()]
+            simple = [self._text(), self.number(), *(one.rule for one in self._references), *self._date_sums()]
+            part = self._rules.add(f"{self._name}_part", simple)
+            forms = [part, f'{part} " if " {self.condition()} " else " {part}']
             forms += [f'"sorted(" {reference.rule} ")"' for reference in self._lists()]
-            forms.append(f'{name} " if " {self.condition()} " else " {name}')
             forms += [self._each(reference, self._element(reference)) for reference in self._lists()]
             forms += [f'"[" {name} (", " {name})* "]"', f'"{{" STRING ": " {name} (", " STRING ": " {name})* "}}"']
             self._rules.add(name, forms)
@@ -360,8 +362,8 @@ class _Line:
         name = f"{self._name}_num"
         if self._rules.reserve(name):
             term = self._rules.add(f"{self._name}_term", self._terms(name))
-            further = "" if self._constants_only() else f' ((" + " | " - " | " * " | " / ") {term}){{0,3}}'
-            self._rules.add(name, [f"{term}{further}"])
+            signs = '" + " | " - "' if self._constants_only() else '" + " | " - " | " * " | " / "'
+            self._rules.add(name, [f"{term} (({signs}) {term}){{0,3}}"])
         return name
 
     def _constants_only(self) -> bool:
@@ -374,9 +376,6 @@ class _Line:
         yield from (one.rule for one in self._references if flows(one.type, NUMBER) is Flow.YES)
         yield f'"round(" {number} (", " INT)? ")"'
         yield f'"abs(" {number} ")"'
-        dates = self._dates()
-        if dates:
-            yield f'"days_between(" ({dates}) ", " ({dates} | DATE) ")"'
         yield f'"(" {number} ")"'
         for reference in self._lists():
             yield f'"len(" {reference.rule} ")"'

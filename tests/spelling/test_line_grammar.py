@@ -156,10 +156,11 @@ def test_a_record_that_no_tool_makes_is_written_out() -> None:
     assert writable('x = find_products(wanted={"colour": "red", "limit": 3})', {})
 
 
-def test_constants_are_not_reckoned_with_where_a_tool_computes() -> None:
+def test_constants_are_at_most_added_where_a_tool_computes() -> None:
     assert not writable("kg = 40 / 2.2", {}, COMPUTING)
     assert not writable("answer(40 / 2.2)", {}, COMPUTING)
     assert writable("kg = lbs_to_kg(lbs=40)", {}, COMPUTING)
+    assert writable("kg = lbs_to_kg(lbs=12 + 15 + 20.5)", {}, COMPUTING)
     assert writable("more = kg * 2", {"kg": lbs_to_kg.output_type}, COMPUTING)
 
 
