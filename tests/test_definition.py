@@ -106,8 +106,8 @@ def test_nothing_is_imported_that_a_file_names(tmp_path: Path, monkeypatch: pyte
                 "a.yaml:1: there is no key 'modle', did you mean 'model'?; there are: name, description, model, "
                 "instructions, tools, planner, memory, policy, limits, output_schema, model_settings, examples\n"
                 "a.yaml:3: there is no key 'limits.tool_cals', did you mean 'tool_calls'?; there are: replans, "
-                "repairs, transport_retries, output_retries, turns, steps, tool_calls, model_calls, tokens, cost, seconds, "
-                "parallelism, loop_iterations, depth\n"
+                "repairs, transport_retries, output_retries, turns, steps, tool_calls, model_calls, tokens, cost, "
+                "seconds, parallelism, loop_iterations, depth\n"
                 "a.yaml:4: limits.steps: Input should be a valid integer, unable to parse string as an integer, "
                 "got 'many'"
             ),
