@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _GROWTH = 1.5
+_FEW = 8
 _COLUMNS = "v.number, m.id, m.namespace, m.kind, m.valid_from, m.ends, v.vector"
 
 
@@ -94,14 +95,14 @@ class Matrix:
         import numpy as np
 
         size = len(self._ids)
-        found = np.flatnonzero(self._mask(size, namespaces, only, numbers))
-        if not len(found) or k <= 0:
+        if not size or k <= 0:
             return []
-        dense = len(found) > size // 2  # then one product over all is quicker than copying the rows out
-        rows = self._vectors[:size] if dense else self._vectors[found]
+        found = np.flatnonzero(self._mask(size, namespaces, only, numbers))
         # einsum stays in this thread: matmul's threads wait for each other, twenty times as long on a busy machine.
-        scores = np.einsum("ij,j->i", rows, vector)
-        scores = scores[found] if dense else scores
+        if len(found) > size // 2:  # then one product over all is quicker than copying the rows out
+            scores = np.einsum("ij,j->i", self._vectors[:size], vector)[found]
+        else:
+            scores = np.einsum("ij,j->i", self._vectors[found], vector)
         if len(scores) > k:
             best = np.argpartition(scores, -k)[-k:]
             found, scores = found[best], scores[best]
@@ -116,7 +117,12 @@ class Matrix:
         import numpy as np
 
         row, namespace, kind, valid_from, ends = self._facts[:, :size]
-        mask: NDArray[np.bool_] = np.isin(namespace, namespaces)
+        mask: NDArray[np.bool_] = np.zeros(size, dtype=np.bool_)
+        if len(namespaces) > _FEW:
+            mask = np.isin(namespace, namespaces)
+        else:
+            for number in namespaces:
+                mask |= namespace == number
         if numbers is not None:
             mask &= np.isin(row, numbers)
         if only.kinds:

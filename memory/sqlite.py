@@ -7,7 +7,7 @@ from pathlib import Path
 
 from agentkit.embeddings import Embedder
 from agentkit.memory._matrix import Matrix
-from agentkit.memory._record_store import RecordStore
+from agentkit.memory._record_store import SPARE, RecordStore
 from agentkit.memory.records import Filter, Scope
 from agentkit.memory.store import Disagreement, Match
 
@@ -46,9 +46,15 @@ class SqliteStore(RecordStore):
         import numpy as np
 
         visible = self._database.visible(scope)
-        special = bool(only.where) or only.ids is not None or only.flagged is not None
-        numbers = self._database.numbers(scope, only) if special else None
-        nearest = self._current().search(np.frombuffer(vector, dtype=np.float32), k, visible, only, numbers)
+        wanted = np.frombuffer(vector, dtype=np.float32)
+        matrix = self._current()
+        if only.ids is None:
+            # Conditions that the matrix does not know are checked on its best, which is quicker if many meet them.
+            nearest = matrix.search(wanted, k * SPARE, visible, only, None)
+            found = self._admitted(dict(nearest), scope, only, k)
+            if len(found) == k or len(nearest) < k * SPARE:
+                return found
+        nearest = matrix.search(wanted, k, visible, only, self._database.numbers(scope, only))
         return self._admitted(dict(nearest), scope, only, k)
 
     def _vectors_written(self, vectors: Mapping[str, bytes], scopes: Mapping[str, Scope]) -> None:
