@@ -78,7 +78,8 @@ class RunResult:
     @property
     def unpriced(self) -> tuple[str, ...]:
         """Models that were called and whose price nobody knows: `usage.cost` lacks what they cost."""
-        calls = (event.unpriced for event in self.events if isinstance(event, ModelCalled))
+        happened = (*self.earlier, *self.events)
+        calls = (event.unpriced for event in happened if isinstance(event, ModelCalled))
         return tuple(dict.fromkeys(name for names in calls for name in names))
 
     def new_messages(self) -> tuple[Message, ...]:

@@ -228,6 +228,13 @@ async def test_steps_taken_before_count_against_the_limit(store: JournalStore) -
     store.close()
 
 
+async def test_a_resumed_run_still_says_whose_cost_is_unknown(store: JournalStore) -> None:
+    agent = Agent(ScriptedModel([PLAN], name="openai:mystery"), tools=[look])
+    await interrupted(agent, store, CrashAfter("a"))
+    assert (await agent.resume("r", store)).unpriced == ("openai:mystery",)
+    store.close()
+
+
 async def test_what_calls_cost_before_counts_against_the_limit(store: JournalStore) -> None:
     agent = Agent(ScriptedModel([PLAN]), tools=[look.replace(cost=1.0)])
     await interrupted(agent, store, CrashAfter("b"), limits=Limits(cost=3.0))
