@@ -74,9 +74,13 @@ class Toolbox(Mapping[str, Tool]):
         if item.needs_instance:
             return without_instance(item)
         if item.name in RESERVED_NAMES or item.python_name in RESERVED_NAMES:
+            name = item.name if item.name in RESERVED_NAMES else item.python_name
+            what = (
+                f"calls the pure function {name}(...)" if name in RESERVED else f"reads {name!r} as a word of its own"
+            )
             return (
-                f"the name {item.name!r} means something else in plans: "
-                f"rename it, e.g. .replace(name={f'{item.name}_tool'!r})"
+                f"no tool can be named {item.name!r}, since a plan {what}: "
+                f"rename it with @tool(name={f'{item.name}_tool'!r}), or .replace(name=…)"
             )
         other = self._by_python_name.setdefault(item.python_name, item)
         if other is not item and not other.same_as(item):

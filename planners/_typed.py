@@ -14,7 +14,7 @@ from agentkit.checker import CheckReport
 from agentkit.diagnostics import Code
 from agentkit.events import PlanLine
 from agentkit.messages import GrammarOutput, Message, ModelRequest, ModelSettings
-from agentkit.plan import Plan
+from agentkit.plan import KINDS, Plan, Value, walk
 from agentkit.planners._lines import read_lines, tell
 from agentkit.planning import PlanRequest, Proposal
 from agentkit.run import Run
@@ -64,6 +64,7 @@ class TypedDecoder:
         self._settings = settings
         self._purpose = purpose
         self._early = early
+        self._kinds = None if run.model is None else run.model.model.profile.kinds
 
     async def decode(self) -> Proposal:
         """The plan; one whose last line could not be mended is returned too, for the checker to refuse."""
@@ -82,7 +83,8 @@ class TypedDecoder:
 
     async def _next(self, lines: list[str]) -> tuple[str, bool]:
         """The next line, and whether the checker accepts it there."""
-        grammar = GrammarOutput(line_grammar(self._request.toolbox, list(self._places(lines))))
+        places = list(self._places(lines))
+        grammar = GrammarOutput(line_grammar(self._request.toolbox, places, self._kinds))
         prefix = "".join(f"{line}\n" for line in lines)
         warmth = self._settings.temperature or 0.0
         line, fallback = "", ""
@@ -105,11 +107,16 @@ class TypedDecoder:
             return "bad"
         candidate = [*lines, line]
         report = self._check(candidate, partial=not _answered(candidate))
-        if report.errors:
+        if report.errors or not self._offered(report.plan):
             return "bad"
         if _answered(candidate) and any(one.code is Code.UNUSED for one in report.warnings):
             return "doubtful"
         return "good"
+
+    def _offered(self, plan: Plan) -> bool:
+        """Whether a plan has only steps that are offered; values come about between others too."""
+        kinds = {KINDS[type(step)] for step in walk(plan.steps)} - {KINDS[Value]}
+        return self._kinds is None or kinds <= set(self._kinds)
 
     def _read(self, lines: Sequence[str]) -> Plan:
         return read_lines(lines, self._request, partial=not (lines and _answered(lines)))

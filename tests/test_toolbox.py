@@ -653,13 +653,25 @@ class TestToolbox:
         where = f"{HERE}.made.<locals>.nothing"
         assert f"'a.b' ({where}) and 'a-b' ({where}) are both 'a_b' in a Python plan; rename" in str(caught.value)
 
-    @pytest.mark.parametrize("name", ["answer", "generate", "len", "import", "each", "print", "True"])
-    def test_refuses_names_that_mean_something_else(self, name: str) -> None:
+    @pytest.mark.parametrize(
+        ("name", "what"),
+        [
+            ("answer", "reads 'answer' as a word of its own"),
+            ("each", "reads 'each' as a word of its own"),
+            ("import", "reads 'import' as a word of its own"),
+            ("True", "reads 'True' as a word of its own"),
+            ("len", "calls the pure function len(...)"),
+            ("add-days", "calls the pure function add_days(...)"),
+            ("concat", "calls the pure function concat(...)"),
+        ],
+    )
+    def test_refuses_names_that_mean_something_else(self, name: str, what: str) -> None:
         with pytest.raises(DefinitionError) as caught:
             Toolbox(made(name))
         assert str(caught.value) == (
             "these tools do not make a toolbox:\n"
-            f"  - the name {name!r} means something else in plans: rename it, e.g. .replace(name='{name}_tool')"
+            f"  - no tool can be named {name!r}, since a plan {what}: "
+            f"rename it with @tool(name='{name}_tool'), or .replace(name=…)"
         )
 
     def test_refuses_what_is_not_a_tool(self) -> None:

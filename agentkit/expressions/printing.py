@@ -178,7 +178,7 @@ def _reading(expr: Field | Item | Slice, quote: str) -> str:
     of = _source(expr.of, _PRIMARY, quote)
     match expr:
         case Field(inner, key):
-            if not _is_attribute(key):
+            if not is_attribute(key):
                 return f"{of}[{quoted(key, quote)}]"
             is_number = isinstance(inner, Literal) and of[:1].isdigit()
             return f"({of}).{key}" if is_number else f"{of}.{key}"
@@ -190,7 +190,8 @@ def _reading(expr: Field | Item | Slice, quote: str) -> str:
             return f"{of}[{bounds[0]}:{bounds[1]}{tail}]"
 
 
-def _is_attribute(key: str) -> bool:
+def is_attribute(key: str) -> bool:
+    """Whether a field is written ``.key``, not ``["key"]``."""
     return key.isidentifier() and not key.startswith("_") and not iskeyword(key) and normalize("NFKC", key) == key
 
 

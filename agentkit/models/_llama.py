@@ -10,9 +10,10 @@ import asyncio
 import atexit
 import json
 import os
+import re
 import secrets
 import threading
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import SimpleQueue
@@ -22,6 +23,7 @@ from weakref import WeakSet
 
 from agentkit.errors import AgentKitError, MissingDependencyError, ModelFileError, ModelRefusedError
 from agentkit.messages import Json
+from agentkit.spelling.special_tokens import bracketed, demanded
 
 _BATCH = 256
 """Prompt tokens read at a time: a cancelled request ends after the batch under way. Larger ones are hardly faster."""
@@ -100,6 +102,7 @@ class Engine:
             try:
                 check_grammar(self._name, job.body.get("grammar"))
                 server = server or self._load()
+                self._check_literals(server, job.body.get("grammar"))
                 if "count" in job.body:
                     job.deliver({"count": [self._tokens(server, text) for text in job.body["count"]]})
                 else:
@@ -123,11 +126,23 @@ class Engine:
         except ValueError as error:
             raise refused(self._name, str(error), 400) from error
 
-    def _tokens(self, server: Any, text: str) -> int:
+    def _check_literals(self, server: Any, grammar: str | None) -> None:
+        """Refuse a grammar that demands the text of a special token: llama.cpp would go on without the grammar.
+
+        Raises:
+            ModelRefusedError: It does.
+        """
+        texts = {text for literal in demanded_by(grammar or "") for text in bracketed(literal)}
+        for text in sorted(texts):
+            if self._tokens(server, text) == 1 != self._tokens(server, text, special=False):
+                reason = f"the grammar demands {text!r}, a special token of the model; leave it out or reword it."
+                raise refused(self._name, reason, 400)
+
+    def _tokens(self, server: Any, text: str, *, special: bool = True) -> int:
         """How many tokens a text is. The engine says so over its loopback port only."""
         request = Request(
             f"{server.listening_address}/tokenize",
-            json.dumps({"content": text}).encode(),
+            json.dumps({"content": text, "parse_special": special}).encode(),
             {"Authorization": f"Bearer {self._key}", "Content-Type": "application/json"},
         )
         with _LOOPBACK.open(request, timeout=60) as reply:
@@ -179,6 +194,20 @@ def check_grammar(name: str, grammar: str | None) -> None:
     problem = LLMatcher.validate_grammar(grammar)
     if problem:
         raise refused(name, f"the grammar is wrong: {problem}", 400)
+
+
+def demanded_by(grammar: str) -> Iterator[str]:
+    """The texts that a grammar demands, those of its JSON Schemas included."""
+    lark, position = "", 0
+    for found in re.finditer("%json +", grammar):
+        try:
+            schema, end = json.JSONDecoder().raw_decode(grammar, found.end())
+        except ValueError:
+            continue
+        lark += grammar[position : found.start()]
+        position = end
+        yield from demanded(schema)
+    yield from re.findall(r'"(?:[^"\\\n]|\\.)*"', lark + grammar[position:])
 
 
 def _xllamacpp() -> Any:

@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from agentkit.expressions.printing import is_attribute
+from agentkit.spelling.special_tokens import spelled_out
 from agentkit.types import ANY, ArrayType, Found, NullType, ObjectType, Type, item_type, members_of
 
 
@@ -25,8 +27,8 @@ def paths(rule: str, kind: Type, depth: int) -> Iterator[Reference]:
     for member in members_of(kind):
         if isinstance(member, ObjectType):
             for name, inner, _ in member.fields:
-                if name.isidentifier():
-                    yield from paths(joined(rule, f".{name}"), inner, depth - 1)
+                step = f".{name}" if is_attribute(name) else f"[{python_literal(name)}]"
+                yield from paths(joined(rule, escaped(step)), inner, depth - 1)
         elif isinstance(member, ArrayType) and member.max_items != 0:
             found = item_type(member)
             inner = found.type if isinstance(found, Found) else ANY
@@ -56,7 +58,9 @@ def is_optional(kind: Type) -> bool:
 
 
 def python_literal(value: object) -> str:
-    return repr(value) if value is None or isinstance(value, bool) else json.dumps(value, ensure_ascii=False)
+    """A JSON value as Python, in which no tokenizer finds a special token."""
+    plain = value is None or isinstance(value, bool)
+    return repr(value) if plain else spelled_out(json.dumps(value, ensure_ascii=False))
 
 
 def escaped(text: str) -> str:

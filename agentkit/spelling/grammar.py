@@ -10,10 +10,10 @@ model's memory is no substitute for the tool.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from agentkit.spelling._offered import call_rule, model_calls, offered
 from agentkit.spelling._references import (
     Reference,
     escaped,
@@ -21,9 +21,8 @@ from agentkit.spelling._references import (
     paths,
     python_literal,
     quoted,
-    records,
 )
-from agentkit.spelling.whole_grammar import optional_list
+from agentkit.spelling._rules import Rules
 from agentkit.toolbox import RESERVED_NAMES, Tool, Toolbox
 from agentkit.types import (
     ANY,
@@ -52,16 +51,6 @@ ITEM = "p"
 
 MAX_DEPTH = 3
 """How deep references go into a value: fields and indexes."""
-
-_TERMINALS = r"""
-NL: /\n\n?/
-STRING: /"[^"\\\n]{0,200}"/
-FTEXT: /[^"{}\\\n]{1,200}/
-DATE: /"[0-9]{4}-[01][0-9]-[0-3][0-9]"/
-INT: /-?[0-9]{1,9}/
-NUM: /-?[0-9]{1,9}(\.[0-9]{1,6})?/
-IDX: /-1|[0-9]/
-"""
 
 DATE = StringType(format="date")
 
@@ -92,7 +81,7 @@ class LineOption:
     lists: tuple[str, ...] = ()
 
 
-def line_grammar(toolbox: Toolbox, options: Sequence[LineOption]) -> str:
+def line_grammar(toolbox: Toolbox, options: Sequence[LineOption], kinds: Collection[str] | None = None) -> str:
     r"""The grammar of one line, with its newline, at any of the places that `options` allow.
 
     The newline is part of it because tokens such as ``)\n`` are: a model that may not write them goes on instead of
@@ -101,78 +90,46 @@ def line_grammar(toolbox: Toolbox, options: Sequence[LineOption]) -> str:
     Args:
         toolbox: The tools that the line may call.
         options: Where it may stand, and what it sees there.
+        kinds: Step kinds to offer, as the JSON spelling names them; None offers all. Without `repeat`, nothing in a
+            loop changes what is outside it.
+
+    Raises:
+        DefinitionError: There is no such kind.
     """
-    rules = _Rules(toolbox)
+    rules = Rules(toolbox, offered(kinds))
     starts = []
     for position, option in enumerate(options):
         line = _Line(rules, toolbox, option, f"s{position}")
         indent = f'"{"    " * option.indent}" ' if option.indent else ""
-        starts.append(f"{indent}{line.statement()}")
-    rules.add("start", [f"({' | '.join(starts)}) NL"])
+        if statement := line.statement():
+            starts.append(f"{indent}{statement}")
+    rules.add("start", [f"({' | '.join(starts) or quoted('pass')}) NL"])
     return rules.text()
-
-
-class _Rules:
-    """Rules by name, in the order they were made, and what they ask of the toolbox."""
-
-    def __init__(self, toolbox: Toolbox) -> None:
-        self._rules: dict[str, list[str]] = {}
-        self._terminals: dict[str, str] = {}
-        self._made = tuple(dict.fromkeys(kind for tool in toolbox.values() for kind in records(tool.output_type)))
-        self.computing = any(
-            tool.effect == "pure" and flows(tool.output_type, NUMBER) is Flow.YES for tool in toolbox.values()
-        )
-
-    def made_by_a_tool(self, kind: ObjectType) -> bool:
-        """Whether some tool gives records of this type, so that a plan has no reason to write one out."""
-        return any(required for _, _, required in kind.fields) and any(
-            flows(one, kind) is Flow.YES for one in self._made
-        )
-
-    def add(self, name: str, alternatives: Iterable[str]) -> str:
-        self._rules[name] = list(dict.fromkeys(alternatives))
-        return name
-
-    def reserve(self, name: str) -> bool:
-        """Whether `name` is new; a reserved rule may refer to itself while it is being made."""
-        if name in self._rules:
-            return False
-        self._rules[name] = []
-        return True
-
-    def terminal(self, pattern: str) -> str:
-        """The name of the terminal of `pattern`."""
-        return self._terminals.setdefault(pattern, f"NEW{len(self._terminals)}")
-
-    def discard(self, name: str) -> None:
-        """Take back a reserved rule that came to nothing."""
-        del self._rules[name]
-
-    def text(self) -> str:
-        rows = [f"{name}: {' | '.join(alternatives)}" for name, alternatives in self._rules.items()]
-        rows += [f"{name}: {pattern}" for pattern, name in self._terminals.items()]
-        return "\n".join(rows) + _TERMINALS
 
 
 class _Line:
     """Rules of one line in one scope. Rules of a comprehension's inside see its item too, under a name of their own."""
 
-    def __init__(self, rules: _Rules, toolbox: Toolbox, option: LineOption, name: str) -> None:
+    def __init__(self, rules: Rules, toolbox: Toolbox, option: LineOption, name: str) -> None:
         self._rules = rules
         self._toolbox = toolbox
         self._option = option
         self._name = name
-        self._references = [one for key, kind in option.scope.items() for one in paths(quoted(key), kind, MAX_DEPTH)]
+        # A round that reads what the loop gathers would need the one before.
+        hidden = () if "repeat" in rules.kinds else option.lists
+        seen = {key: kind for key, kind in option.scope.items() if key not in hidden}
+        self._references = [one for key, kind in seen.items() for one in paths(quoted(key), kind, MAX_DEPTH)]
         self._kinds: dict[Type, str] = {}
         self._insides: dict[Reference, _Line] = {}
 
     # statements
 
     def statement(self) -> str:
-        """The rule of a whole statement."""
-        option = self._option
+        """The rule of a whole statement; empty if nothing can be written here."""
+        option, kinds = self._option, self._rules.kinds
         new = self._new_name()
-        forms = [f'{new} " = " {self.calls()}', f'{new} " = " {self._anything()}']
+        forms = [f'{new} " = " {call}' for call in [self.calls()] if call]
+        forms += [f'{new} " = " {self._anything()}'] if "value" in kinds else []
         forms += self._effects()
         forms += self._comprehensions()
         if option.answer:
@@ -181,32 +138,40 @@ class _Line:
             forms += self._openings()
         if option.after_if:
             forms.append('"else:"')
-        if option.in_loop:
+        if option.in_loop and "repeat" in kinds:
             forms.append('"break"')
         forms += [f'"{name}.append(" {self._anything()} ")"' for name in option.lists]
-        return self._rules.add(f"{self._name}_line", forms)
+        return self._rules.add(f"{self._name}_line", forms) if forms else ""
 
     def _new_name(self) -> str:
-        """The terminal of names that a line may give: no word of the language, and outside loops none that is taken."""
-        taken = () if self._option.indent else tuple(self._option.scope)
-        words = sorted({*RESERVED_NAMES, *taken})
+        """The terminal of names that a line may give: no word of the language, and none that it must not change."""
+        free = self._option.indent and "repeat" in self._rules.kinds
+        words = sorted({*RESERVED_NAMES, *(() if free else self._option.scope)})
         return self._rules.terminal(f"/[a-z][a-z0-9_]{{0,23}}/ & ~/({'|'.join(words)})/")
+
+    def _tools(self) -> list[Tool]:
+        return list(self._toolbox.values()) if "call" in self._rules.kinds else []
 
     def _effects(self) -> list[str]:
         """Calls whose results nobody needs: those that write. A read that nothing uses is a mistake."""
-        calls = (self._call(tool) for tool in self._toolbox.values() if tool.effect == "write")
+        calls = (self._call(tool) for tool in self._tools() if tool.effect == "write")
         return [call for call in calls if call]
 
     def _openings(self) -> list[str]:
-        forms = [f'"if " {self.condition()} ":"']
-        forms += [f'"for {ITEM} in " {reference.rule} ":"' for reference in self._lists()]
-        forms += [f'"while " {self.condition()} ":"', '"for _ in range(" INT "):"', f'{self._new_name()} " = " "[]"']
+        kinds = self._rules.kinds
+        forms = [f'"if " {self.condition()} ":"'] if "if" in kinds else []
+        if "for_each" in kinds:
+            forms += [f'"for {ITEM} in " {reference.rule} ":"' for reference in self._lists()]
+            forms.append(f'{self._new_name()} " = " "[]"')
+        if "repeat" in kinds:
+            forms += [f'"while " {self.condition()} ":"', '"for _ in range(" INT "):"']
         return forms
 
     def _comprehensions(self) -> list[str]:
         """``x = [f(a=p.b) for p in xs]``: what is called for each item."""
         new = self._new_name()
-        return [f'{new} " = " {self._each(reference, self._inside(reference).calls())}' for reference in self._lists()]
+        insides = [(one, self._inside(one).calls()) for one in self._lists() if "for_each" in self._rules.kinds]
+        return [f'{new} " = " {self._each(reference, calls)}' for reference, calls in insides if calls]
 
     def _each(self, reference: Reference, element: str) -> str:
         """``[element for p in reference if condition]``."""
@@ -227,32 +192,22 @@ class _Line:
         return known
 
     def calls(self) -> str:
-        """The rule of calls of all tools."""
+        """The rule of calls of all tools; empty if there is nothing to call."""
         name = f"{self._name}_call"
         if self._rules.reserve(name):
-            calls = [self._call(tool) for tool in self._toolbox.values()]
-            self._rules.add(name, [call for call in calls if call] + self._steps())
+            calls = [call for call in map(self._call, self._tools()) if call]
+            calls += model_calls(self._rules.kinds - {"subgoal"}, self._text())
+            if not calls:
+                self._rules.discard(name)
+                return ""
+            self._rules.add(name, calls)
         return name
 
     def _call(self, tool: Tool) -> str:
         """The rule of a call; empty while nothing in scope can be one of its arguments."""
         target = tool.input_type
         fields = {name: kind for name, kind, _ in target.fields} if isinstance(target, ObjectType) else {}
-        rules = {p.name: self._value(fields.get(p.name, ANY)) for p in tool.parameters}
-        required = [p.name for p in tool.parameters if p.required]
-        optional = [p.name for p in tool.parameters if not p.required and rules[p.name]]
-        if not all(rules[name] for name in required):
-            return ""
-        values = {name: f'"{name}=" {rules[name]}' for name in (*required, *optional)}
-        inside = ' ", " '.join(values[name] for name in required)
-        if required:
-            inside += "".join(f' (", " {values[name]})?' for name in optional)
-        else:
-            inside = optional_list([values[name] for name in optional])
-        return f'"{tool.python_name}(" {inside} ")"' if inside else f'"{tool.python_name}()"'
-
-    def _steps(self) -> list[str]:
-        return [f'"generate(" {self._text()} ")"', f'"ask(" {self._text()} ")"']
+        return call_rule(tool, {one.name: self._value(fields.get(one.name, ANY)) for one in tool.parameters})
 
     # values
 
@@ -334,7 +289,7 @@ class _Line:
         if not values:
             yield f'"{{" (STRING ": " {self._value(kind.additional or ANY)})? "}}"'
         elif all(values.values()):
-            pairs = (f'"{escaped(json.dumps(name))}: " {rule}' for name, rule in values.items())
+            pairs = (f'"{escaped(python_literal(name))}: " {rule}' for name, rule in values.items())
             yield '"{" ' + ' ", " '.join(pairs) + ' "}"'
 
     # expressions

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from agentkit.messages import Json
-from agentkit.plan import KINDS, Unreadable
+from agentkit.spelling._offered import offered
 from agentkit.spelling._strict import inlined, strict_schema
+from agentkit.spelling.special_tokens import without_special
 from agentkit.toolbox import Tool, Toolbox
 
 _STEPS = {"type": "array", "items": {"$ref": "#/$defs/step"}, "minItems": 1}
@@ -27,13 +28,15 @@ def plan_schema(toolbox: Toolbox, kinds: Collection[str] | None = None, *, stric
             objects closed, no keywords beyond types and enums, within the limits on size. Values of any type are texts
             such as ``"${3}"``, and objects with free keys lists of ``{"name", "value"}``; `read_json` reads them with
             ``strict=True``.
+
+    Raises:
+        DefinitionError: There is no such kind.
     """
-    every = set(KINDS.values()) - {KINDS[Unreadable]}
-    offered = every if kinds is None else every & set(kinds)
+    steps_offered = offered(kinds)
     if strict:
-        return strict_schema(toolbox, offered)
-    steps = [_call(tool) for tool in toolbox.values()] if "call" in offered else []
-    steps += [_step(kind, fields) for kind, fields in _kinds().items() if kind in offered]
+        return strict_schema(toolbox, steps_offered)
+    steps = [_call(tool) for tool in toolbox.values()] if "call" in steps_offered else []
+    steps += [_step(kind, fields) for kind, fields in _kinds().items() if kind in steps_offered]
     return {
         "type": "object",
         "properties": {
@@ -57,13 +60,14 @@ def _step(kind: str, fields: Mapping[str, tuple[dict[str, Json], bool]]) -> dict
 
 
 def _call(tool: Tool) -> dict[str, Json]:
-    properties = {one.name: _argument(inlined(one.schema, tool.input_schema)) for one in tool.parameters}
-    args = {
-        "type": "object",
-        "properties": properties,
-        "required": [one.name for one in tool.parameters if one.required],
-        "additionalProperties": tool.input_schema.get("additionalProperties", False),
-    }
+    args = without_special(
+        {
+            "type": "object",
+            "properties": {one.name: _argument(inlined(one.schema, tool.input_schema)) for one in tool.parameters},
+            "required": [one.name for one in tool.parameters if one.required],
+            "additionalProperties": tool.input_schema.get("additionalProperties", False),
+        }
+    )
     on_error = {
         "anyOf": [
             {"enum": ["fail", "skip"]},

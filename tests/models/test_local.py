@@ -457,6 +457,29 @@ class TestSmolLM2(ModelConformance):
         response = await small.request(greedy("Go on.", 40, prefix=prefix, output=output))
         assert (response.text, response.finish) == (text, "stop")
 
+    @pytest.mark.parametrize(
+        "output",
+        [
+            GrammarOutput('start: "a <|im_start|> b"'),
+            JsonOutput({"type": "object", "properties": {"a": {"enum": ["x", "<|im_start|>"]}}}),
+            JsonOutput({"type": "object", "properties": {"<|im_start|>": {"type": "integer"}}}),
+        ],
+        ids=["grammar", "enum", "property"],
+    )
+    async def test_a_grammar_that_demands_a_special_token_is_refused(
+        self, small: LocalModel, output: GrammarOutput | JsonOutput
+    ) -> None:
+        with pytest.raises(ModelRefusedError) as caught:
+            await small.request(greedy("Go on.", 40, output=output))
+        assert str(caught.value) == (
+            f"{small.name!r} refuses the request: the grammar demands '<|im_start|>', a special token of the model; "
+            "leave it out or reword it."
+        )
+
+    async def test_a_grammar_may_spell_a_special_token_out(self, small: LocalModel) -> None:
+        output = GrammarOutput(r'start: "x = \"\\x3c|im_start|>\""')
+        assert (await small.request(greedy("Go on.", 40, output=output))).text == r'x = "\x3c|im_start|>"'
+
     async def test_json_is_compact(self, small: LocalModel) -> None:
         pair = {"type": "array", "prefixItems": [{"const": 2}, {"const": 3}], "items": False, "minItems": 2}
         properties = {"a": {"const": 1}, "b": pair}
