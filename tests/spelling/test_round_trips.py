@@ -22,7 +22,7 @@ from tests.random_plans import TOOLBOX, Plans
 from tests.strategies import plans
 
 BOUNDED = settings(
-    deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
 
 
@@ -199,14 +199,14 @@ def check_reading(text: str) -> None:
 
 
 @given(mutated())
-@settings(BOUNDED, max_examples=250)
+@settings(BOUNDED, max_examples=100)
 @example(SAMPLE)
 def test_mutated_python_is_read_without_raising_and_in_bounded_time(text: str) -> None:
     check_reading(text)
 
 
 @given(st.text() | st.lists(st.sampled_from(PIECES), max_size=60).map("".join))
-@settings(BOUNDED, max_examples=250)
+@settings(BOUNDED, max_examples=100)
 def test_any_text_is_read_without_raising_and_in_bounded_time(text: str) -> None:
     check_reading(text)
 
@@ -215,11 +215,11 @@ FIELDS = st.sampled_from(["steps", "id", "kind", "tool", "args", "then", "do", "
 SCALARS = (
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.sampled_from(["call", "if", "repeat"])
 )
-JSON = st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(FIELDS | st.text(), inner))
+JSON = st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(FIELDS | st.text(), inner), max_leaves=20)
 
 
 @given(JSON)
-@settings(BOUNDED, max_examples=250)
+@settings(BOUNDED, max_examples=100)
 def test_any_json_is_read_without_raising(data: object) -> None:
     read_json({"steps": data, "answer": data})
     read_json({"steps": [data]})
