@@ -30,7 +30,7 @@ def _of_step(node: Node, most_rounds: MostRounds) -> Counts:
         return _either(*inner)
     if isinstance(step, ForEach | Repeat):
         rounds = most_rounds(step)
-        return {tool: (0.0, most * rounds if rounds else 0.0) for tool, (_, most) in inner[0].items()}
+        return {tool: (0.0, most * rounds if most and rounds else 0.0) for tool, (_, most) in inner[0].items()}
     return _together(inner)
 
 
