@@ -9,6 +9,7 @@ from typing import TypeAlias
 from agentkit._early import EarlySteps
 from agentkit._recorded import recorded_plan, unsaid
 from agentkit._reflecting import Reflecting
+from agentkit._selecting import Selecting
 from agentkit.checker import CheckedPlan, CheckReport, Validator
 from agentkit.errors import ModelError
 from agentkit.events import Event, Executed, PlanChecked, PlanProposed, RunStatus, StepStarted
@@ -17,13 +18,14 @@ from agentkit.ledger import CallDenied, CallDone
 from agentkit.limits import LimitReached
 from agentkit.messages import Json
 from agentkit.plan import Call, Plan, walk
-from agentkit.planning import Attempt, Planner, PlanningEnded, PlanRequest, Proposal, Verdict
+from agentkit.planning import Attempt, Planner, PlanningEnded, PlanRequest, Proposal, ToolSelector, Verdict
 from agentkit.protocols import SubgoalRunner
 from agentkit.reflection import NO_REFLECTION, Reflection
 from agentkit.results import Outcome
 from agentkit.resuming import history
 from agentkit.run import NOTHING_YET, Run
 from agentkit.spelling import write_json, write_python
+from agentkit.toolbox import Toolbox
 from agentkit.types import Type, type_of_value
 from agentkit.validators import calls_a_tool, denied_calls, has_calls
 
@@ -54,6 +56,7 @@ class Loop:
         subgoals: Plans and runs `subgoal` steps.
         recorded: Events of an interrupted run, to be gone through again without repeating anything.
         prepare: Fits the conversation into the model's context before each plan.
+        selector: Chooses the tools that the planner is told of; the request then has those.
     """
 
     run: Run
@@ -64,6 +67,7 @@ class Loop:
     subgoals: SubgoalRunner | None = None
     recorded: tuple[Event, ...] = ()
     prepare: Prepare | None = None
+    selector: ToolSelector | None = None
     attempts: list[Attempt] = field(default_factory=list)
     given: dict[str, Json] = field(default_factory=dict)
     given_types: dict[str, Type] = field(default_factory=dict)
@@ -76,16 +80,19 @@ class Loop:
     accepted: Plan | None = None
     early: EarlySteps | None = None
     reflecting: Reflecting = field(init=False)
+    selecting: Selecting = field(init=False)
 
     def __post_init__(self) -> None:
         self.request = replace(
             self.request, attempts=self.attempts, given=self.given, done=self.done, denied=self.denied
         )
         self.reflecting = Reflecting(self.run, self.request, self.inputs, self.reflection, self.recorded)
+        self.selecting = Selecting(self.run, self.request, self.selector, self.recorded)
 
     async def until_done(self) -> Ended:
         """Go round until the goal is reached, a budget is used up, or nothing more can be tried."""
         try:
+            self.offer(await self.selecting.at(0))
             feasible = await self.reflecting.feasibility()
             if not feasible.done:
                 return Ended("declined", f"This cannot be done: {feasible.reason}", feasible.reason)
@@ -111,7 +118,7 @@ class Loop:
         proposal = await self.propose()
         if proposal is None:
             return self.stop("failed", f"the planner has no further plan; {self.last_problem()}")
-        report = self.check(proposal)
+        report = await self.checked(proposal)
         if report.checked is None:
             return self.refused(proposal, report)
         opinion = await self.reflecting.plan(self.number, proposal.plan, report.checked.certificate)
@@ -154,6 +161,7 @@ class Loop:
 
     async def propose(self) -> Proposal | None:
         """The next plan, from the planner or from the journal of an interrupted run."""
+        self.offer(await self.selecting.at(self.number))
         recorded = self._recorded()
         if recorded is not None:
             self.number = recorded.number
@@ -161,8 +169,7 @@ class Loop:
                 recorded_plan(recorded), recorded.source, recorded.final, recorded.notes, recorded.repairs
             )
         else:
-            request = self.request if self.prepare is None else await self.prepare(self.request, self.run)
-            planned = await self.planner.propose(request, self.run)
+            planned = await self.ask_planner()
             if planned is None:
                 return None
             proposal = planned
@@ -185,6 +192,34 @@ class Loop:
             )
         )
         return proposal
+
+    async def ask_planner(self) -> Proposal | None:
+        """The planner's answer; one that gives up before anything has run is asked again with more tools."""
+        while True:
+            request = self.request if self.prepare is None else await self.prepare(self.request, self.run)
+            tried = any(attempt.outcome is not None for attempt in self.attempts)
+            try:
+                planned = await self.planner.propose(request, self.run)
+            except PlanningEnded:
+                if tried or not await self.selecting.no_plan(self.number):
+                    raise
+            else:
+                if planned is not None or tried or not await self.selecting.no_plan(self.number):
+                    return planned
+            self.offer(self.selecting.toolbox)
+
+    def offer(self, toolbox: Toolbox) -> None:
+        """Tell planners and judges of these tools."""
+        if toolbox is not self.request.toolbox:
+            self.request = self.reflecting.request = replace(self.request, toolbox=toolbox)
+
+    async def checked(self, proposal: Proposal) -> CheckReport:
+        """What the checker says of a plan, once more if it calls tools that had not been selected and now are."""
+        report = self.check(proposal)
+        if report.ok or not await self.selecting.missing(self.number, proposal.plan, report.diagnostics):
+            return report
+        self.offer(self.selecting.toolbox)
+        return self.check(proposal)
 
     def check(self, proposal: Proposal) -> CheckReport:
         """What the checker says of a plan; recorded as an event."""
@@ -239,7 +274,7 @@ class Loop:
         """What a plan must pass besides the checker's own rules."""
         found = list(self.request.validators)
         if self.denied:
-            found.insert(0, denied_calls(self.denied, self.request.toolbox, self.given))
+            found.insert(0, denied_calls(self.denied, self.selecting.request.toolbox, self.given))
         if self.request.tool_choice == "required" and proposal.final and not self.has_called():
             found.append(calls_a_tool)
         return (*found, *self.reflecting.validators(self.number, partial=not proposal.final))
@@ -319,7 +354,7 @@ class Loop:
     def next_plan(self, verdict: Verdict) -> Ended | None:
         """A plan ran and the goal is not reached: go on with another, if the budget allows."""
         self.replans += 1
-        self.done.extend(self.run.ledger.keep(self.request.toolbox, within=self.run.within))
+        self.done.extend(self.run.ledger.keep(self.selecting.request.toolbox, within=self.run.within))
         self.denied[:] = self.run.ledger.denied
         lost = self.reflecting.lost()
         if self.replans <= self.request.limits.replans and not lost:

@@ -42,13 +42,14 @@ class Reflecting:
     recorded: tuple[Event, ...] = ()
     problem: Exception | None = None
     _steps: dict[str, Json] = field(default_factory=dict)
-    _calls: CallsByTool | None = None
+    _calls: CallsByTool = field(init=False)
     _ended: int = 0
+
+    def __post_init__(self) -> None:
+        self._calls = CallsByTool(self.run.ledger, list(self.request.toolbox))
 
     def facts(self, *, answer: tuple[Json] | None = None, steps: Mapping[str, Json] | None = None) -> Facts:
         """What the run knows now."""
-        if self._calls is None:
-            self._calls = CallsByTool(self.run.ledger, list(self.request.toolbox))
         return Facts(
             dict(self.inputs),
             self._calls.read(),

@@ -9,7 +9,7 @@ from agentkit._loop import Loop, Prepare
 from agentkit.errors import AgentKitError
 from agentkit.events import Event
 from agentkit.messages import Json
-from agentkit.planning import Delegates, Planner, PlanRequest
+from agentkit.planning import Delegates, Planner, PlanRequest, ToolSelector
 from agentkit.reflection import Reflection
 from agentkit.results import IN_DOUBT
 from agentkit.run import Run
@@ -27,6 +27,7 @@ class Subgoals:
         recorded: Events of an interrupted run.
         reflection: Who judges when, in the run itself.
         prepare: Fits the conversation into the model's context before each plan.
+        selector: Chooses the tools for each subgoal anew.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class Subgoals:
         recorded: tuple[Event, ...],
         reflection: Reflection,
         prepare: Prepare | None = None,
+        selector: ToolSelector | None = None,
     ) -> None:
         self._planner = planner
         self._run = run
@@ -44,6 +46,7 @@ class Subgoals:
         self._recorded = recorded
         self._reflection = reflection.for_subgoal()
         self._prepare = prepare
+        self._selector = selector
 
     async def __call__(
         self, goal: str, inputs: Mapping[str, Json], schema: Mapping[str, Json] | None, step: str
@@ -66,9 +69,9 @@ class Subgoals:
         request = replace(
             request, task=goal, inputs=schemas, limits=limits, tool_choice="auto", constraints=(), output=schema
         )
-        recorded, prepare, judging = self._recorded, self._prepare, self._reflection
-        below = Subgoals(boss, child, request, recorded, judging, prepare)
-        loop = Loop(child, planner, request, judging, inputs, subgoals=below, recorded=recorded, prepare=prepare)
+        recorded, prepare, judging, selector = self._recorded, self._prepare, self._reflection, self._selector
+        below = Subgoals(boss, child, request, recorded, judging, prepare, selector)
+        loop = Loop(child, planner, request, judging, inputs, below, recorded, prepare, selector)
         ended = await loop.until_done()
         last = loop.attempts[-1].outcome if loop.attempts else None
         if last is not None and last.in_doubt:

@@ -312,6 +312,26 @@ class MemoryFailed(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class ToolsSelected(Event):
+    """The tools that planners are told of were chosen, or more were added to them.
+
+    Attributes:
+        tools: What was chosen or added, best first, each with its name, ``score`` and ``why``.
+        out_of: How many tools there are.
+        number: The plan after which more were added; 0 for the first choice.
+        reason: Why more were added; empty for the first choice.
+        within: The subgoal step that they are for.
+    """
+
+    kind: ClassVar[str] = "tools_selected"
+    tools: tuple[Mapping[str, Json], ...]
+    out_of: int
+    number: int = 0
+    reason: str = ""
+    within: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class RunFinished(Event):
     """A run ended with its output, or the reason why there is none."""
 
@@ -327,7 +347,8 @@ EVENTS: Mapping[str, type[Event]] = {cls.kind: cls for cls in Event.__subclasses
 
 
 _TUPLES = frozenset(
-    {"codes", "diagnostics", "evidence", "history", "items", "notes", "prompt", "tool_calls", "trimmed", "unpriced"}
+    {"codes", "diagnostics", "evidence", "history", "items", "notes", "prompt", "tags"}
+    | {"tool_calls", "tools", "trimmed", "unpriced"}
 )
 """The fields of events that are tuples, which JSON reads back as lists."""
 

@@ -270,6 +270,53 @@ class Delegates(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Picked:
+    """A tool that was selected.
+
+    Attributes:
+        tool: Its name.
+        score: How well it fits; higher is better, and numbers of one selection go together.
+        why: Why it was selected, in words.
+    """
+
+    tool: str
+    score: float = 0.0
+    why: str = ""
+
+
+class ToolSelector(Protocol):
+    """Chooses the tools that a planner is told of, where there are more than a prompt should hold.
+
+    Source: Patil et al., "Gorilla: Large Language Model Connected with Massive APIs" (2023).
+    """
+
+    async def select(self, request: PlanRequest, run: Run) -> Sequence[Picked]:
+        """The tools of `request.toolbox` that may serve the task, best first.
+
+        Raises:
+            ModelError: An embedder failed for good.
+        """
+        ...
+
+    async def widen(self, wanted: Sequence[str], request: PlanRequest, run: Run) -> Sequence[Picked]:
+        """More tools, when those that were selected do not do.
+
+        Args:
+            wanted: Tools that a plan called and that were not selected, as it named them: some exist in
+                `request.toolbox`, some do not and only say what is missing. Empty: the planner found no way.
+            request: The task, with every tool that there is.
+            run: The run.
+
+        Returns:
+            Tools of `request.toolbox`, best first; those that are selected already do no harm.
+
+        Raises:
+            ModelError: An embedder failed for good.
+        """
+        ...
+
+
 class LessonStore(Protocol):
     """Where lessons of failed tries are kept for later runs."""
 

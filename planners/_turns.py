@@ -10,6 +10,7 @@ from agentkit.messages import Json, Message
 from agentkit.planners._meaning import meaning
 from agentkit.planning import Attempt, PlanRequest
 from agentkit.run import Run
+from agentkit.toolbox import Toolbox
 from agentkit.types import type_of_value, widen
 
 
@@ -39,6 +40,7 @@ class Conversation:
     """What the model has been shown of one request. It follows from the request alone.
 
     Attributes:
+        tools: The tools that it tells of.
         messages: The messages so far.
         shown: How many attempts they show.
         last: The last of these.
@@ -48,6 +50,7 @@ class Conversation:
     opening: tuple[Message, ...]
     spoken: Spoken
     longest: int
+    tools: Toolbox
     messages: list[Message] = field(default_factory=list)
     shown: int = 0
     last: Attempt | None = None
@@ -58,8 +61,10 @@ class Conversation:
         self.messages.extend(self.opening)
 
     def goes_on_with(self, request: PlanRequest) -> bool:
-        """Whether the request is the one that this conversation is about, some attempts later."""
+        """Whether the request is the one that this conversation is about, some attempts later, with the same tools."""
         attempts = request.attempts
+        if request.toolbox is not self.tools:
+            return False
         return len(attempts) >= self.shown and (self.last is None or attempts[self.shown - 1] is self.last)
 
     def catch_up(self, request: PlanRequest) -> None:

@@ -116,7 +116,7 @@ class ReAct:
         prefix = "\n\n".join(part for part in (request.instructions, guide, examples) if part)
         before = request.history if native else told(request.history)
         opening = (system(prefix, cache=True), *before, user(task_text(replace(request, given={}))))
-        return Conversation(opening, spoken_natively if native else _spoken, self._longest)
+        return Conversation(opening, spoken_natively if native else _spoken, self._longest, request.toolbox)
 
 
 def _owes_a_call(request: PlanRequest) -> bool:
