@@ -25,7 +25,7 @@ from agentkit.models.ids import resolve_model
 from agentkit.plan import JsonSchema
 from agentkit.planners.prompt import conversation
 from agentkit.planners.registry import from_data
-from agentkit.planning import Example, IntentClassifier, Planner, PlanRequest
+from agentkit.planning import Example, IntentClassifier, Planner, PlanRequest, ToolSelector
 from agentkit.policy import Policy
 from agentkit.protocols import Clock, Human, Journal, Model
 from agentkit.reflection import NO_REFLECTION, Reflection
@@ -65,6 +65,8 @@ class Agent:
         output_schema: The JSON Schema that answers must have: plans whose answer cannot are refused before they run.
         model_settings: Temperature, seed and so on of every model call that does not set its own.
         cache: Keeps the results of tools that allow it (`@tool(cache=SECONDS)`); without one, none are kept.
+        selector: Chooses the tools that a planner is told of, such as `agentkit.tools.selection.ToolRetrieval`, where
+            there are more than a prompt should hold; by default all are.
         memory: What it remembers with, such as `agentkit.memory.AgentMemory`; by default nothing.
         name: The agent's name, for events and the journal; the class's name by default.
         description: One sentence for people and for other agents.
@@ -90,6 +92,7 @@ class Agent:
     model_settings: ModelSettings = ModelSettings()
     cache: CacheStore | None = None
     memory: Remembers | None = None
+    selector: ToolSelector | None = None
 
     def __init__(
         self,
@@ -109,6 +112,7 @@ class Agent:
         model_settings: ModelSettings | None = None,
         cache: CacheStore | None = None,
         memory: Remembers | None = None,
+        selector: ToolSelector | None = None,
         name: str | None = None,
         description: str | None = None,
     ) -> None:
@@ -127,6 +131,7 @@ class Agent:
             "model_settings": model_settings,
             "cache": cache,
             "memory": memory,
+            "selector": selector,
             "name": name,
             "description": description,
         }
@@ -239,13 +244,13 @@ class Agent:
     ) -> CheckReport:
         """Write and check a plan, repairs included, without running anything."""
         run = self._new_run(new_run_id(), None, limits, None, None, tuple(listeners), False, None)
-        loop = Loop(run, from_data(self.planner), self._request(task, run, {}, {}, ()))
+        loop = Loop(run, from_data(self.planner), self._request(task, run, {}, {}, ()), selector=self.selector)
         while True:
             loop.number += 1
             proposal = await loop.propose()
             if proposal is None:
                 raise AgentKitError(f"the planner has no further plan; {loop.last_problem()}")
-            report = loop.check(proposal)
+            report = await loop.checked(proposal)
             if report.ok or loop.refused(proposal, report) is not None:
                 return report
 
@@ -318,9 +323,10 @@ class Agent:
                 request,
                 self.reflection,
                 inputs,
-                subgoals=Subgoals(planner, run, request, recorded, self.reflection, prepare),
+                subgoals=Subgoals(planner, run, request, recorded, self.reflection, prepare, self.selector),
                 recorded=recorded,
                 prepare=prepare,
+                selector=self.selector,
             )
             ended = await loop.until_done()
         if memory is not None and not run.dry_run:

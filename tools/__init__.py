@@ -15,6 +15,7 @@ family                 what to hand over                                   extra
 =====================  ==================================================  ==========================
 
 Extra packages are imported when a tool first needs them, so that a family that nobody uses costs nothing.
+`agentkit.tools.selection` is not a family: it chooses, among very many tools, those that a task may need.
 A tool that is given something it cannot use raises `agentkit.errors.ModelRetry` with a message for the model.
 """
 

@@ -23,6 +23,7 @@ from agentkit.events import (
     StepFinished,
     StepRetried,
     StepStarted,
+    ToolsSelected,
 )
 from agentkit.messages import Json, Usage
 
@@ -64,6 +65,13 @@ class EventPrinter:
             self._line(f"[red]model: {escape(event.error)}[/]")
         elif self._verbose:
             self._line(f"[dim]model ({event.purpose}): {_tokens(event.usage)}, {event.seconds:.1f} s[/]")
+
+    def _tools_selected(self, event: ToolsSelected) -> None:
+        names = ", ".join(row["tool"] for row in event.tools)
+        if event.number:
+            self._line(f"[yellow]more tools: {escape(names)}[/] [dim]({escape(event.reason)})[/]")
+        elif self._verbose:
+            self._line(f"[dim]tools: {len(event.tools)} of {event.out_of:,}: {escape(names)}[/]")
 
     def _plan_proposed(self, event: PlanProposed) -> None:
         self._line(f"[bold blue]plan {event.number}[/]" + (f" for {event.within}" if event.within else ""))
@@ -119,6 +127,7 @@ class EventPrinter:
     _shows: ClassVar[dict[type[Event], Any]] = {
         RunStarted: _run_started,
         ModelCalled: _model_called,
+        ToolsSelected: _tools_selected,
         PlanProposed: _plan_proposed,
         PlanChecked: _plan_checked,
         StepStarted: _step_started,
