@@ -136,7 +136,7 @@ async def test_any_text_is_a_task(task: str) -> None:
 
 
 @pytest.mark.parametrize("wrong", [{"k": 0}, {"neighbours": -1}])
-def test_a_selection_of_no_tools_is_a_mistake(wrong: dict[str, int]) -> None:
+def test_a_selection_of_no_tools_is_a_mistake(wrong: dict[str, Any]) -> None:
     [(name, value)] = wrong.items()
     with pytest.raises(DefinitionError, match=rf"^{name} is {value}; expected a number of tools, 1 or more\.$"):
         ToolRetrieval(**wrong)
