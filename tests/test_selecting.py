@@ -68,7 +68,13 @@ def filler(number: int) -> Tool:
     return weather_forecast.replace(name=f"filler_{number}", description=f"Machine {number} of the factory.")
 
 
-TOOLS: list[Tool] = [weather_forecast, weather_alerts, mail_send, mail_search, *(filler(number) for number in range(20))]
+TOOLS: list[Tool] = [
+    weather_forecast,
+    weather_alerts,
+    mail_send,
+    mail_search,
+    *(filler(number) for number in range(20)),
+]
 FORECAST = 'sky = weather_forecast(city="Oslo")\nanswer(sky)'
 BOTH = 'sky = weather_forecast(city="Oslo")\nmail_send(to="Ann", text=sky)\nanswer(sky)'
 TASK = "What is the weather forecast for Oslo?"
