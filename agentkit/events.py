@@ -303,6 +303,26 @@ class TurnKept(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class MemoryDecided(Event):
+    """The memory's manager decided about something that it had learnt.
+
+    Attributes:
+        action: ``insert``, ``merge``, ``replace``, ``delete`` or ``ignore``.
+        memory: The memory that was written; empty if none was.
+        targets: The memories that it concerns: replaced, ended, or the reason why nothing was written.
+        why: Why, in words.
+        by: Who decided: ``rules``, a model's name, a person.
+    """
+
+    kind: ClassVar[str] = "memory_decided"
+    action: str
+    memory: str = ""
+    targets: tuple[str, ...] = ()
+    why: str = ""
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class MemoryFailed(Event):
     """A part of the memory failed; the run went on without it. `doing` says what it was about."""
 
@@ -348,7 +368,7 @@ EVENTS: Mapping[str, type[Event]] = {cls.kind: cls for cls in Event.__subclasses
 
 _TUPLES = frozenset(
     {"codes", "diagnostics", "evidence", "history", "items", "notes", "prompt", "tags"}
-    | {"tool_calls", "tools", "trimmed", "unpriced"}
+    | {"targets", "tool_calls", "tools", "trimmed", "unpriced"}
 )
 """The fields of events that are tuples, which JSON reads back as lists."""
 

@@ -320,12 +320,12 @@ class ToolSelector(Protocol):
 class LessonStore(Protocol):
     """Where lessons of failed tries are kept for later runs."""
 
-    async def recall(self, task: str) -> Sequence[str]:
-        """Lessons that may help with a task, the best first."""
+    async def recall(self, task: str, run: Run) -> Sequence[str]:
+        """Lessons that may help with a task, the best first; none that were learnt for another user than the run's."""
         ...
 
-    async def add(self, task: str, lesson: str) -> None:
-        """Keep a lesson that a try at a task has given. The same one may come twice, after a crash."""
+    async def add(self, task: str, lesson: str, run: Run) -> None:
+        """Keep a lesson that a try at a task has given in `run`. The same one may come twice, after a crash."""
         ...
 
 

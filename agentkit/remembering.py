@@ -55,6 +55,7 @@ class Turn:
         overflow: Older messages that the model no longer sees, whole; each is handed over once in a session.
         owner: Whose turn it is.
         run_id: The run.
+        history: The conversation before the turn.
     """
 
     task: str
@@ -64,6 +65,7 @@ class Turn:
     overflow: tuple[Message, ...]
     owner: Owner
     run_id: str
+    history: tuple[Message, ...] = ()
 
 
 class Recaller(Protocol):

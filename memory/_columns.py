@@ -253,6 +253,7 @@ class File:
         try:
             with closing(sqlite3.connect(self.path, timeout=BUSY, isolation_level=None)) as db:
                 db.execute("PRAGMA journal_mode = WAL")
+                db.execute("PRAGMA secure_delete = ON")  # what is deleted or replaced leaves the file
                 db.execute(begin)
                 try:
                     yield db

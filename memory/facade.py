@@ -211,7 +211,7 @@ class OpenMemory:
             if self._conversation.notes:
                 await store.note(owner.session, self._conversation.notes)
             run.events.emit(TurnKept(run.clock.time(), owner.session, number, len(turn.messages)))
-        await self._hand_on(replace(turn, owner=owner), store, run)
+        await self._hand_on(replace(turn, owner=owner, history=self._request.history), store, run)
 
     async def _hand_on(self, turn: Turn, store: SessionStore | None, run: Run) -> None:
         """Give the turn to those who learn from it; what could not be handed on is handed on with a later turn."""

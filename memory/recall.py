@@ -126,6 +126,10 @@ class LongTermMemory:
         self._candidates = candidates
         self._retrievers = tuple(retrievers)
 
+    def now(self) -> float:
+        """The time by this memory's clock, Unix seconds."""
+        return self._clock.time()
+
     async def remember(self, text: str, *, scope: Scope, kind: Kind = "fact", **fields: Any) -> Memory:
         """Keep a new memory of `scope`; `fields` are those of `Memory`."""
         memory = Memory(text=text, kind=kind, scope=scope, **{"created": self._clock.time(), **fields})

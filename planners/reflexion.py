@@ -64,7 +64,7 @@ class Reflexion:
             lesson = await self._reflect(request.attempts[starts[-2] :], request, run)
             notes["lesson"] = lesson
             learnt.append(lesson)
-        recalled = await self._recalled(request)
+        recalled = await self._recalled(request, run)
         if recalled and not request.attempts:
             notes["recalled"] = recalled
         last = request.attempts[starts[-1] - 1] if len(starts) > 1 else None
@@ -74,11 +74,11 @@ class Reflexion:
         proposal = await self._planner.propose(inner, run)
         return None if proposal is None else replace(proposal, notes={**proposal.notes, **notes})
 
-    async def _recalled(self, request: PlanRequest) -> list[str]:
+    async def _recalled(self, request: PlanRequest, run: Run) -> list[str]:
         """Lessons of earlier runs; looked up once a run, since a prompt that changes is read anew."""
         if request.attempts:
             return list(request.attempts[0].notes.get("recalled", ()))
-        return [] if self._lessons is None else list(await self._lessons.recall(request.task))
+        return [] if self._lessons is None else list(await self._lessons.recall(request.task, run))
 
     async def _reflect(self, tried: Sequence[Attempt], request: PlanRequest, run: Run) -> str:
         model = model_of(run, "Reflexion")
@@ -87,12 +87,14 @@ class Reflexion:
         settings = self._settings.for_profile(model.model.profile)
         lesson = await model.text(messages, purpose="reflect", settings=settings)
         if self._lessons is not None:
-            await self._lessons.add(request.task, lesson)
+            await self._lessons.add(request.task, lesson, run)
         return lesson
 
 
 class ListLessons:
-    """Lessons in a list, for one process. Those of the tasks that share most words with a task are recalled for it.
+    """Lessons in a list, for one process, each user's for themselves.
+
+    Those of the tasks that share most words with a task are recalled for it.
 
     Args:
         most: How many lessons are recalled.
@@ -104,22 +106,27 @@ class ListLessons:
     def __init__(self, most: int = 3) -> None:
         if most < 1:
             raise DefinitionError(f"most is {most}; give 1 or more")
-        self.lessons: list[tuple[str, str]] = []
+        self._kept: list[tuple[str, str, str]] = []
         self._most = most
 
-    async def recall(self, task: str) -> Sequence[str]:
-        """The lessons of the likest tasks, the likest first and of equal ones the newest."""
+    @property
+    def lessons(self) -> list[tuple[str, str]]:
+        """Tasks with their lessons, of all users, oldest first."""
+        return [(task, lesson) for _, task, lesson in self._kept]
+
+    async def recall(self, task: str, run: Run) -> Sequence[str]:
+        """The user's lessons of the likest tasks, the likest first and of equal ones the newest."""
         words = _words(task)
         scored = [
             (len(words & _words(other)) / len(words | _words(other)), position, lesson)
-            for position, (other, lesson) in enumerate(self.lessons)
-            if words & _words(other)
+            for position, (user, other, lesson) in enumerate(self._kept)
+            if user == run.user and words & _words(other)
         ]
         return [lesson for _, _, lesson in sorted(scored, reverse=True)[: self._most]]
 
-    async def add(self, task: str, lesson: str) -> None:
-        """Keep a lesson."""
-        self.lessons.append((task, lesson))
+    async def add(self, task: str, lesson: str, run: Run) -> None:
+        """Keep a lesson of the run's user."""
+        self._kept.append((run.user, task, lesson))
 
 
 def _starts(attempts: Sequence[Attempt]) -> list[int]:

@@ -17,6 +17,7 @@ from agentkit.planners.reflexion import ListLessons, Reflexion
 from agentkit.planning import Situation
 from agentkit.reflection import Reflection
 from agentkit.results import RunResult
+from agentkit.run import Run
 from agentkit.testing import ScriptedModel
 from tests.plans import BASIC
 
@@ -105,11 +106,11 @@ async def test_lessons_are_recalled_once_a_run() -> None:
     class Counting:
         asked = 0
 
-        async def recall(self, task: str) -> Sequence[str]:
+        async def recall(self, task: str, run: Run) -> Sequence[str]:
             self.asked += 1
             return [f"lesson {self.asked}"]
 
-        async def add(self, task: str, lesson: str) -> None:
+        async def add(self, task: str, lesson: str, run: Run) -> None:
             return None
 
     store = Counting()
@@ -122,8 +123,9 @@ async def test_lessons_are_recalled_once_a_run() -> None:
 async def test_the_list_recalls_the_lessons_of_the_likest_tasks() -> None:
     store = ListLessons(most=2)
     for task, lesson in [("book a flight to Hanoi", "a"), ("buy a hat", "b"), ("book a flight", "c"), ("sing", "d")]:
-        await store.add(task, lesson)
-    assert await store.recall("book a flight to Oslo") == ["a", "c"]
+        await store.add(task, lesson, Run())
+    await store.add("book a flight to Oslo", "another user's", Run(user="bob"))
+    assert await store.recall("book a flight to Oslo", Run()) == ["a", "c"]
     with pytest.raises(DefinitionError, match="most is 0; give 1 or more"):
         ListLessons(most=0)
 

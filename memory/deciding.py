@@ -1,0 +1,380 @@
+"""What becomes of a candidate beside what is known already: kept, joined, put in its place, or left out.
+
+Sources: Liu et al., "Think-in-Memory" (2023): is it worth keeping, and does it concern something that is there; Bae et
+al., "Keep Me Updated!" (2022): of an old and a new sentence keep the old (pass), the new (replace), both (append) or
+neither (delete).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol, TypeAlias
+
+from agentkit.lexical import query_words
+from agentkit.memory._dates import day_of
+from agentkit.memory.extraction import Candidate, caller_of
+from agentkit.memory.records import Memory
+from agentkit.memory.statements import Grammar, Statement, is_over
+from agentkit.messages import Json, ModelSettings, system, user
+from agentkit.models import resolve_model
+from agentkit.protocols import Model
+from agentkit.run import Run
+
+Opinion: TypeAlias = Literal["insert", "merge", "replace", "delete", "ignore", "contradict"]
+"""What a decider says. ``contradict``: both cannot be true, and nothing says that something has changed."""
+
+SAME_MEANING = 0.95
+"""The cosine from which two texts with the same names and numbers say the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Related:
+    """A memory that a candidate may concern, and the cosine of their meanings where there are embeddings."""
+
+    memory: Memory
+    likeness: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a decider says of one candidate.
+
+    Attributes:
+        opinion: What to do.
+        targets: The memories that it concerns.
+        text: What a merged memory says.
+        why: Why, in words.
+    """
+
+    opinion: Opinion
+    targets: tuple[str, ...] = ()
+    text: str = ""
+    why: str = ""
+
+
+class Decider(Protocol):
+    """Decides about candidates."""
+
+    @property
+    def name(self) -> str:
+        """Who decides, for the audit trail."""
+        ...
+
+    @property
+    def at_once(self) -> int:
+        """How many candidates it is given at a time. Later ones are compared with what earlier ones have changed."""
+        ...
+
+    async def decide(
+        self, candidates: Sequence[Candidate], related: Sequence[Sequence[Related]], run: Run | None
+    ) -> Sequence[Verdict]:
+        """A verdict on each candidate, given the memories that it may concern.
+
+        Raises:
+            ModelError: The model failed for good, or its replies cannot be used.
+            LimitReached: A budget of the run is used up.
+        """
+        ...
+
+
+class RuleDecider:
+    """Compares sentences by patterns and words. No model is called.
+
+    Args:
+        grammar: Which sentences are understood.
+    """
+
+    name = "rules"
+    at_once = 1
+
+    def __init__(self, grammar: Grammar | None = None) -> None:
+        self._grammar = grammar or Grammar()
+
+    async def decide(
+        self, candidates: Sequence[Candidate], related: Sequence[Sequence[Related]], run: Run | None
+    ) -> Sequence[Verdict]:
+        """A verdict on each candidate."""
+        return [self.verdict(one, beside) for one, beside in zip(candidates, related, strict=True)]
+
+    def verdict(self, candidate: Candidate, related: Sequence[Related]) -> Verdict:
+        """The first memory that settles it, the nearest looked at first."""
+        if candidate.forget:
+            return self._forget(candidate, related)
+        for one in related:
+            if says_the_same(candidate.text, one.memory.text) or _means_the_same(candidate.text, one):
+                return Verdict("ignore", (one.memory.id,), why="it is known")
+        if candidate.kind == "lesson":
+            return next((found for one in related if (found := _lessons(candidate, one.memory))), _new())
+        new = self._grammar.read(candidate.text)
+        if new is not None:
+            verdicts = [self._compare(candidate, new, one.memory) for one in related]
+            concerned = [verdict for verdict in verdicts if verdict is not None]
+            if concerned:
+                return _all_of(concerned)
+        return next((verdict for one in related if (verdict := _within(candidate.text, one.memory))), _new())
+
+    def _forget(self, candidate: Candidate, related: Sequence[Related]) -> Verdict:
+        asked = self._grammar.read(candidate.text)
+        found = [
+            one.memory.id
+            for one in related
+            if (asked is not None and _same_thing(asked, self._grammar.read(one.memory.text)))
+            or _contained(candidate.text, one.memory.text)
+        ]
+        why = "the user asked to forget it" if found else "the user asked to forget it, and nothing says it"
+        return Verdict("delete" if found else "ignore", tuple(found), why=why)
+
+    def _compare(self, candidate: Candidate, new: Statement, memory: Memory) -> Verdict | None:
+        """What a memory with the same subject and relation means for the candidate; None if it has another."""
+        old = self._grammar.read(memory.text)
+        if old is None or (old.subject, old.relation) != (new.subject, new.relation):
+            return None
+        about, target = f"both say the {new.relation} of {new.subject}", (memory.id,)
+        if old.value == new.value:
+            if old.negated != new.negated:
+                if new.negated and is_over(candidate.text):
+                    return Verdict("delete", target, why=f"{about}, and it is over")
+                return Verdict("replace" if new.changes else "contradict", target, why=f"{about}, one denies it")
+            if not new.more or new.more == old.more:
+                return Verdict("ignore", target, why=f"{about}, and it is known")
+            if not old.more:
+                return Verdict("replace", target, why=f"{about}, the new one in more detail")
+            return Verdict("merge", target, joined(memory.text, candidate.text), why=f"{about}, each with details")
+        if not new.single or new.negated or old.negated:
+            return None
+        if new.changes:
+            return Verdict("replace", target, why=f"{about}, and the new one says that it changed")
+        return Verdict("contradict", target, why=f"{about}, with different values")
+
+
+def _new() -> Verdict:
+    return Verdict("insert", why="nothing known concerns it")
+
+
+def _all_of(found: Sequence[Verdict]) -> Verdict:
+    """One verdict from those on several memories: what is known is known; else the first, with all it concerns."""
+    known = next((verdict for verdict in found if verdict.opinion == "ignore"), None)
+    others = [verdict for verdict in found if verdict.opinion in ("replace", "contradict")]
+    if known is not None and not others:
+        return known
+    if known is None and found[0].opinion == "merge":
+        return found[0]
+    first = others[0] if others else found[0]
+    alike = [verdict for verdict in found if verdict.opinion in (first.opinion, "ignore")]
+    return Verdict(first.opinion, tuple(id for verdict in alike for id in verdict.targets), why=first.why)
+
+
+def _same_thing(asked: Statement, said: Statement | None) -> bool:
+    return (
+        said is not None
+        and (said.subject, said.relation) == (asked.subject, asked.relation)
+        and (said.value == asked.value or said.value.startswith(asked.value))
+    )
+
+
+def joined(old: str, new: str) -> str:
+    """Two texts as one, each as a sentence."""
+    return " ".join(
+        text.strip() if text.strip().endswith((".", "!", "?")) else f"{text.strip()}." for text in (old, new)
+    )
+
+
+# comparing words
+
+
+def says_the_same(one: str, other: str) -> bool:
+    """Whether two texts have the same words in the same order, but for case, punctuation and articles."""
+    return _plain(one) == _plain(other)
+
+
+def _means_the_same(text: str, related: Related) -> bool:
+    """Whether meanings are as good as equal and no name, number or denial differs."""
+    if related.likeness is None or related.likeness < SAME_MEANING:
+        return False
+    return _marks(text) == _marks(related.memory.text)
+
+
+def _within(text: str, memory: Memory) -> Verdict | None:
+    """Whether one of two texts of the same subject says all that the other says, in the same order."""
+    new, old = _plain(text), _plain(memory.text)
+    if _denials(new) != _denials(old) or new[:1] != old[:1] or min(len(new), len(old)) < _LEAST_WORDS:
+        return None
+    if _in_order(new, old):
+        return Verdict("ignore", (memory.id,), why="it is known in more detail")
+    if _in_order(old, new):
+        return Verdict("replace", (memory.id,), why="it says the same in more detail")
+    return None
+
+
+_LEAST_WORDS = 3
+_DENIALS = frozenset({"not", "no", "never", "cannot", "without", "longer"})
+
+
+def _plain(text: str) -> list[str]:
+    return [word for word in re.findall(r"\w+", text.lower()) if word not in ("a", "an", "the")]
+
+
+def _denials(words: Sequence[str]) -> frozenset[str]:
+    return _DENIALS & set(words)
+
+
+def _marks(text: str) -> tuple[frozenset[str], frozenset[str]]:
+    """Names, numbers and denials: what may not differ between two ways of saying the same."""
+    words = re.findall(r"\w+", text)
+    named = {word.lower() for word in words[1:] if word[0].isupper() or word[0].isdigit()}
+    return frozenset(named), _denials([word.lower() for word in words])
+
+
+def _in_order(few: Sequence[str], many: Sequence[str]) -> bool:
+    rest = iter(many)
+    return all(word in rest for word in few)
+
+
+def _contained(asked: str, text: str) -> bool:
+    """Whether all words that count of what is asked are in a text, in any order."""
+    words = set(query_words(asked)) - {"user", "s", "the", "my", "i", "is", "that", "about"}
+    return bool(words) and words <= set(query_words(text))
+
+
+# lessons
+
+_DIRECTIVE = re.compile(
+    r"^(?:no,? |please |you should |always )*(?P<no>do not |don't |never )?(?P<verb>[a-z]+) (?P<object>.+?)"
+    r"(?: (?:instead of|rather than|and not|not) (?P<other>.+?))?[.!]*$",
+    re.IGNORECASE,
+)
+_PLACES = ("in", "to", "by", "as", "with", "from", "on")
+_ALIKE = 0.5
+
+
+def _lessons(candidate: Candidate, memory: Memory) -> Verdict | None:
+    """Whether two lessons for like tasks tell to do different things."""
+    new, old = _DIRECTIVE.match(candidate.text), _DIRECTIVE.match(memory.text)
+    if new is None or old is None or not _like(candidate.context, memory.context):
+        return None
+    if new["verb"].lower() != old["verb"].lower():
+        return None
+    slot, value = _slot(new["object"])
+    old_slot, old_value = _slot(old["object"])
+    if bool(new["no"]) != bool(old["no"]):
+        clash = _plain(new["object"]) == _plain(old["object"])
+    else:
+        clash = slot == old_slot and value != old_value and not new["no"]
+    return Verdict("contradict", (memory.id,), why="they tell different things for like tasks") if clash else None
+
+
+def _slot(told: str) -> tuple[str, str]:
+    """What a directive is about, and what it wants: ``revenue`` and ``net`` of "net revenue"."""
+    words = _plain(told)
+    if words and words[0] in _PLACES:
+        return words[0], " ".join(words[1:])
+    return " ".join(words[-1:]), " ".join(words[:-1])
+
+
+def _like(one: str, other: str) -> bool:
+    """Whether two tasks have at least half of their words in common."""
+    words, others = set(query_words(one)), set(query_words(other))
+    return not (words or others) or len(words & others) >= _ALIKE * min(len(words), len(others)) > 0
+
+
+# by a model
+
+_INSTRUCTIONS = """\
+You keep the memory of an assistant true. For each new statement decide what becomes of it beside the memories that it \
+may concern, which are numbered.
+insert: it is worth keeping and no memory says anything about it.
+ignore: a memory says it already (name it), or it is not worth keeping (memory 0).
+merge: it and a memory say different things that belong together; "text" is one sentence or two that say both.
+replace: a memory was true and is so no longer, or the new statement says the same in more detail.
+contradict: they cannot both be true, and nothing says that something has changed.
+delete: it only says that a memory is not true any more.
+"memory" is the number of the memory, 0 for none. "text" is "" unless merging. "why" is a few words.
+
+Memories:
+1. The user works as a nurse. (2025-04-01)
+2. The user lives in Bern. (2025-04-01)
+New statements:
+a. The user has moved to Porto. (2026-01-09)
+b. The user works in a clinic for children. (2026-01-09)
+{"a": {"why": "moved away from Bern", "action": "replace", "memory": 2, "text": ""}, "b": {"why": "more about the same \
+job", "action": "merge", "memory": 1, "text": "The user works as a nurse in a clinic for children."}}"""
+
+_LETTERS = "abcdefghij"
+
+
+class ModelDecider:
+    """Asks a model about all candidates of a turn in one call; it is not asked if nothing known may concern them.
+
+    Args:
+        model: Which one; the agent's own by default.
+    """
+
+    at_once = len(_LETTERS)
+
+    def __init__(self, model: str | Model | None = None) -> None:
+        self._model = None if model is None else resolve_model(model)
+
+    @property
+    def name(self) -> str:
+        """The model's id."""
+        return "the agent's model" if self._model is None else self._model.name
+
+    async def decide(
+        self, candidates: Sequence[Candidate], related: Sequence[Sequence[Related]], run: Run | None
+    ) -> Sequence[Verdict]:
+        """A verdict on each candidate.
+
+        Raises:
+            DefinitionError: There is no model.
+            ModelError: The model failed for good, or its replies cannot be used.
+            LimitReached: A budget of the run is used up.
+        """
+        known = list({one.memory.id: one.memory for beside in related for one in beside}.values())
+        if not known:
+            return [_new() for _ in candidates]
+        caller = caller_of(self._model, run, "ModelDecider")
+        names = _LETTERS[: len(candidates)]
+        lines = ["Memories:", *(f"{place}. {_told(memory)}" for place, memory in enumerate(known, start=1))]
+        lines += ["New statements:", *(f"{name}. {one.text}" for name, one in zip(names, candidates, strict=True))]
+        settings = ModelSettings(temperature=0.0, max_tokens=120 * len(names)).for_profile(caller.profile)
+        messages = (system(_INSTRUCTIONS, cache=True), user("\n".join(lines)))
+        said = await caller.json(messages, _schema(names, len(known)), purpose="memory", settings=settings)
+        return [_verdict(said[name], one, known) for name, one in zip(names, candidates, strict=True)]
+
+
+def _told(memory: Memory) -> str:
+    return f"{memory.text} ({day_of(memory.valid_from)})"
+
+
+def _schema(names: str, memories: int) -> dict[str, Json]:
+    one: dict[str, Json] = {
+        "type": "object",
+        "properties": {
+            "why": {"type": "string"},
+            "action": {"enum": ["insert", "ignore", "merge", "replace", "contradict", "delete"]},
+            "memory": {"enum": list(range(memories + 1))},
+            "text": {"type": "string"},
+        },
+        "required": ["why", "action", "memory", "text"],
+        "additionalProperties": False,
+    }
+    return {
+        "type": "object",
+        "properties": dict.fromkeys(names, one),
+        "required": list(names),
+        "additionalProperties": False,
+    }
+
+
+def _verdict(said: Json, candidate: Candidate, known: Sequence[Memory]) -> Verdict:
+    """What the model said; what names no memory to change changes none, so that nothing is lost."""
+    opinion: Opinion = "delete" if candidate.forget and said["memory"] else said["action"]
+    if not said["memory"]:
+        return Verdict("ignore" if opinion == "ignore" else "insert", why=said["why"])
+    memory = known[said["memory"] - 1]
+    if opinion == "insert":
+        return Verdict("insert", why=said["why"])
+    text = (said["text"].strip() or joined(memory.text, candidate.text)) if opinion == "merge" else ""
+    return Verdict(opinion, (memory.id,), text, said["why"])

@@ -1,0 +1,242 @@
+"""What a sentence says, as far as patterns tell: of whom, in which relation, which value, and whether it denies it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from agentkit.memory._sentences import long_forms
+
+
+@dataclass(frozen=True)
+class Relation:
+    """A way of saying something about somebody.
+
+    Attributes:
+        name: What it is called, such as ``home``.
+        words: A regular expression, without regard to case, of what stands between the subject and the value.
+        single: It has one value at a time: a second one contradicts the first, or replaces it.
+        whole: The value goes to the end of the sentence; otherwise to the first "with", "since", comma and so on.
+    """
+
+    name: str
+    words: str
+    single: bool = False
+    whole: bool = False
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        """The expression for a whole sentence."""
+        return re.compile(rf"^(?P<subject>.+?) (?:{_ADVERBS} )*(?:{self.words}) (?P<value>.+)$", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What a sentence says.
+
+    Attributes:
+        subject: Of whom or what, in lower case.
+        relation: In which relation.
+        value: Which value, in lower case, without its article.
+        more: What the sentence says besides, such as "since May".
+        negated: It says that this is not so.
+        single: The relation has one value at a time.
+        changes: It says that something has changed, such as "now" or "no longer".
+    """
+
+    subject: str
+    relation: str
+    value: str
+    more: str = ""
+    negated: bool = False
+    single: bool = False
+    changes: bool = False
+
+
+_ADVERBS = "(?:also|always|currently|just|mostly|now|only|really|recently|still|usually|actually|then|too)"
+RELATIONS: tuple[Relation, ...] = (
+    Relation(
+        "home",
+        r"(?:lives?|lived|is living|resides?) in|(?:has |have )?(?:just )?(?:moved|relocated) to|is based in"
+        r"|(?:now )?rents? an? \w+ in",
+        single=True,
+    ),
+    Relation(
+        "job",
+        r"(?:works?|worked|is working|is employed) as|(?:has )?(?:started|began|got|found) a new job as|became"
+        r"|earns? (?:a|his|her|their) living as",
+        single=True,
+    ),
+    Relation(
+        "employer",
+        r"(?:works?|working|is working) (?:at|for)|(?:has )?joined|is employed (?:at|by)|moved to work for",
+        single=True,
+    ),
+    Relation("called", r"(?:is|wants to be|would like to be|likes to be) (?:called|named)|goes by", single=True),
+    Relation(
+        "contact",
+        r"(?:wants|prefers|likes|would like) to be (?:reached|contacted) (?:by|on|via|through|at)|answers on"
+        r"|is (?:best )?reached (?:by|on|via|through)",
+        single=True,
+    ),
+    Relation("spouse", r"is married to|(?:has )?married", single=True),
+    Relation("vehicle", r"drives?|sold the old car and (?:got|bought)", single=True),
+    Relation("diet", r"is an?(?= (?:vegan|vegetarian|pescatarian)\b)", single=True),
+    Relation("cannot eat", r"is allergic to|cannot eat|must not eat|has to avoid|avoids|does not tolerate"),
+    Relation("plays", r"plays|takes (?:\w+ )?lessons on|(?:has )?taken up|(?:has )?started to play"),
+    Relation("studies", r"is (?:learning|studying)|studies|learns|practises|practices|has signed up for a course in"),
+    Relation("pet", r"has a pet|(?:has )?adopted"),
+    Relation("has", r"has|owns|(?:has )?bought|(?:has )?got"),
+    Relation("speaks", r"speaks"),
+)
+"""The relations that are known by default."""
+
+_OPINION = re.compile(
+    r"^(?P<subject>.+?) (?:(?:really|absolutely|also|still|always) )*"
+    r"(?:(?P<good>loves?|loved|likes?|liked|enjoys?|enjoyed|adores?|is (?:a |an? \w+ )?fan of)"
+    r"|(?P<bad>hates?|hated|dislikes?|disliked|cannot stand|detests?)) (?P<value>.+)$",
+    re.IGNORECASE,
+)
+_RATING = re.compile(
+    r"^(?P<subject>.+?) (?:rated|rates?|gave|gives?) (?P<value>.+?) (?:an? )?(?P<score>\d+(?:\.\d+)?)"
+    r"(?: ?/ ?\d+| out of \d+| stars?)?$",
+    re.IGNORECASE,
+)
+_PREFERS = re.compile(
+    r"^(?P<subject>.+?) (?:(?:now|really|still|always) )?prefers? (?P<value>.+?) "
+    r"(?:to|over|rather than|instead of) (?P<other>.+)$",
+    re.IGNORECASE,
+)
+_PREFERS_ONE = re.compile(r"^(?P<subject>.+?) (?:(?:now|really|still|always) )?prefers? (?P<value>.+)$", re.IGNORECASE)
+_ATTRIBUTE = re.compile(
+    r"^(?:(?P<subject>.+?)'s (?P<name>[\w -]+?)|the (?P<name2>[\w -]+?) of (?P<subject2>.+?)) (?:is|are|was|will be) "
+    r"(?:now |in fact |actually )?(?P<value>.+)$",
+    re.IGNORECASE,
+)
+_AGE = re.compile(r"^(?P<subject>.+?) is (?P<value>\d+)(?: years old)?$", re.IGNORECASE)
+_ANSWER = re.compile(r"^asked (?P<subject>.+), you answered (?P<value>.+)$", re.IGNORECASE | re.DOTALL)
+
+_OPENING = re.compile(
+    r"^(?:(?:well|actually|no|nope|ok(?:ay)?|yes|by the way|btw|in fact|correction|sorry|now|these days|currently|and"
+    r"|but|so|please|from now on|(?:please )?(?:remember|note|keep in mind|do not forget)(?: that)?:?)[,:;]? )+",
+    re.IGNORECASE,
+)
+_CHANGE = re.compile(
+    r"\b(now|no longer|any ?more|instead|moved|relocated|changed|switched|started|began|became|new|from now on"
+    r"|these days|recently|just|quit|stopped|gave up|actually|correction|sold|no,|nope|in fact|taken up|got)\b|^no\b",
+    re.IGNORECASE,
+)
+_OVER = re.compile(r"\b(no longer|any ?more|stopped|quit|gave up)\b", re.IGNORECASE)
+_NEGATION = re.compile(
+    r" (?:does not|do not|did not|has not|is no longer|no longer|never|(?:has )?(?:stopped|quit)|gave up)(?= )"
+    r"|(?<= is) not(?= )|(?<= are) not(?= )|(?<= was) not(?= )",
+    re.IGNORECASE,
+)
+_DETAIL = re.compile(
+    r"(?:,| (?:with|near|since|because|until|till|for|from|on|at|by|in|and|but|which|who|where|when|as|after|before)\b)"
+    r".*$",
+    re.IGNORECASE | re.DOTALL,
+)
+_SAID_ON = re.compile(r" \(said on \d{4}-\d\d-\d\d\)$")
+
+
+class Grammar:
+    """Reads sentences as statements.
+
+    Args:
+        relations: Those to be known, the first that fits counts.
+    """
+
+    def __init__(self, relations: Sequence[Relation] = RELATIONS) -> None:
+        self.relations = tuple(relations)
+
+    def read(self, text: str) -> Statement | None:
+        """What a sentence says; None if no pattern fits."""
+        said = long_forms(text.strip())
+        if said.endswith("?"):
+            return None
+        changes, over = bool(_CHANGE.search(said)), bool(_OVER.search(said))
+        plain = _SAID_ON.sub("", _OPENING.sub("", said)).rstrip(".!;, ")
+        found = _special(plain, denied=False)
+        negated = False
+        if found is None:
+            found = self._plain(plain)
+        if found is None or _NEGATION.search(plain):
+            positive = re.sub(r" any ?more$", "", _NEGATION.sub("", plain, count=1), flags=re.IGNORECASE)
+            negated = positive != plain
+            again = (_special(_third(positive), denied=negated) or self._plain(_third(positive))) if negated else None
+            found, negated = (again, True) if again is not None else (found, False)
+        if found is None:
+            return None
+        subject, relation, value, more, single = found
+        opinion = relation.startswith("opinion of ")
+        return Statement(
+            _name(subject), relation, _name(value), more, negated and not opinion, single, changes or (negated and over)
+        )
+
+    def _plain(self, text: str) -> tuple[str, str, str, str, bool] | None:
+        for relation in self.relations:
+            found = relation.pattern.match(text)
+            if found is not None and not _asks(found["subject"]):
+                value, more = (found["value"], "") if relation.whole else _parted(found["value"])
+                return found["subject"], relation.name, value, more, relation.single
+        return None
+
+
+def is_over(text: str) -> bool:
+    """Whether a sentence says that something has ended, such as "no longer"."""
+    return bool(_OVER.search(long_forms(text)))
+
+
+def _special(text: str, *, denied: bool) -> tuple[str, str, str, str, bool] | None:
+    """Relations whose name depends on what is said: answers, opinions, ratings, preferences, attributes."""
+    if found := _ANSWER.match(text):
+        return "assistant", f"answer to {_name(found['subject'])}", found["value"], "", True
+    if _asks(text):
+        return None
+    if found := _RATING.match(text):
+        return found["subject"], f"rating of {_name(found['value'])}", found["score"], "", True
+    if found := _OPINION.match(text):
+        good = bool(found["good"]) != denied
+        value = re.sub(r" any ?more$", "", found["value"])
+        return found["subject"], f"opinion of {_name(value)}", "good" if good else "bad", "", True
+    if found := _PREFERS.match(text):
+        pair = " or ".join(sorted((_name(found["value"]), _name(found["other"]))))
+        return found["subject"], f"choice of {pair}", found["value"], "", True
+    if " to be " not in text and (found := _PREFERS_ONE.match(text)):
+        return found["subject"], "prefers", *_parted(found["value"]), False
+    if found := _ATTRIBUTE.match(text):
+        name = (found["name"] or found["name2"]).lower()
+        return found["subject"] or found["subject2"], name, *_parted(found["value"]), True
+    if found := _AGE.match(text):
+        return found["subject"], "age", found["value"], "", True
+    return None
+
+
+def _third(text: str) -> str:
+    """``The user live in`` after "does not" was taken out: the verb with its ending again."""
+    return re.sub(
+        r"\b(live|work|play|speak|drive|study|own|prefer|like|love|enjoy|hate|eat|learn|reside)\b(?= )",
+        lambda verb: f"{verb[1][:-1]}ies" if verb[1] == "study" else f"{verb[1]}s",
+        text,
+        count=1,
+    )
+
+
+def _asks(subject: str) -> bool:
+    return subject.lower().startswith(
+        ("who ", "what ", "which ", "where ", "when ", "why ", "how ", "do ", "does ", "is ", "can ", "if ", "would ")
+    )
+
+
+def _parted(value: str) -> tuple[str, str]:
+    """A value, and what is said besides."""
+    short = _DETAIL.sub("", value).strip()
+    return (short, value[len(short) :].strip(" ,")) if short else (value, "")
+
+
+def _name(text: str) -> str:
+    """How things are compared: lower case, no article, no punctuation around."""
+    return re.sub(r"^(?:the|an?|my|some) ", "", text.lower().strip(" .,;:!?\"'“”")).strip()
