@@ -207,16 +207,19 @@ def _else_possible(lines: Sequence[str], indent: int) -> bool:
 
 
 def _repeats(lines: Sequence[str], line: str) -> bool:
-    """Whether a line does again what an earlier one did: the loop that small models fall into."""
+    """Whether a line does again what an earlier one did: the rut that small models fall into.
+
+    In a loop the same call again is often the point, so there only the very line before counts.
+    """
     if lines and lines[-1] == line:
         return True
     found = _ASSIGNED.match(line)
-    if found is None:
+    if found is None or any(_LOOP.match(one) for one in _around(lines, _level(line))):
         return False
-    same_level = [one for one in map(_ASSIGNED.match, lines) if one]
-    if any(one[2] == found[2] and "(" in found[2] for one in same_level):
+    earlier = [one for one in map(_ASSIGNED.match, lines) if one]
+    if any(one[2] == found[2] and "(" in found[2] for one in earlier):
         return True
-    return _level(line) == 0 and any(one[1] == found[1] and one[2] != "[]" for one in same_level)
+    return _level(line) == 0 and any(one[1] == found[1] and one[2] != "[]" for one in earlier)
 
 
 def _answered(lines: Sequence[str]) -> bool:

@@ -13,7 +13,7 @@ from agentkit.messages import ModelSettings
 from agentkit.planners.plan_execute import PlanAndExecute
 from examples.kitty_vogue.agent import DEFAULT_MODEL, make_agent
 from examples.kitty_vogue.expected import is_correct
-from examples.kitty_vogue.questions import DEMO, QUESTIONS, Question
+from examples.kitty_vogue.questions import DEMO, PROJECTION, QUESTIONS, Question
 
 TEMPERATURE = 0.3
 """Warm enough that seeds differ; the demonstration itself samples greedily."""
@@ -43,9 +43,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m examples.kitty_vogue.rate", description=__doc__)
     parser.add_argument("--model", default=DEFAULT_MODEL)
     parser.add_argument("--seeds", type=int, default=10)
-    parser.add_argument("--all", action="store_true", help="all questions, not only the demonstration's")
+    parser.add_argument("--all", action="store_true", help="all questions, not only four of them")
     options = parser.parse_args()
-    asyncio.run(rate(QUESTIONS if options.all else DEMO, options.model, options.seeds))
+    asyncio.run(rate(QUESTIONS if options.all else (*DEMO, PROJECTION), options.model, options.seeds))
 
 
 if __name__ == "__main__":
