@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import get_args
 
 from agentkit.errors import SessionError
-from agentkit.events import Event, PlanProposed, RunStatus, StepFinished, StepStarted
+from agentkit.events import Event, PlanChecked, PlanProposed, RunResumed, RunStatus, StepFinished, StepStarted
 from agentkit.messages import Json, Message, Role, ToolCall, assistant, user
 
 _LONGEST_RUN_ID = 40
@@ -28,9 +28,12 @@ _CALL_FIELDS = frozenset({"id", "name", "args"})
 
 @dataclass(slots=True)
 class _Told:
-    """One plan that ran: its text, and its calls with their ends, in the order of their starts."""
+    """One plan that ran: its text, and its calls with their ends, in the order of their starts.
 
-    source: str
+    The text is None as long as the plan is being written; a step may begin before it is there.
+    """
+
+    source: str | None = None
     started: dict[str, StepStarted] = field(default_factory=dict)
     finished: dict[str, StepFinished] = field(default_factory=dict)
 
@@ -52,8 +55,8 @@ def messages_of(
     prefix = re.sub(r"[^A-Za-z0-9_-]", "_", run_id)[:_LONGEST_RUN_ID]
     messages = [user(task)]
     number = 0
-    for plan in told.values():
-        if not plan.started:
+    for plan in told:
+        if plan.source is None or not plan.started:
             continue
         calls, results = [], []
         for name, start in plan.started.items():
@@ -66,17 +69,21 @@ def messages_of(
     return tuple(messages)
 
 
-def _plans(events: Iterable[Event]) -> dict[int, _Told]:
-    """The plans of the run itself, by number; what happened within a subgoal is told by the subgoal's answer."""
+def _plans(events: Iterable[Event]) -> list[_Told]:
+    """The plans of the run itself, in order; what happened within a subgoal is told by the subgoal's answer."""
     plans: dict[int, _Told] = {}
     for event in events:
         if isinstance(event, PlanProposed) and not event.within:
-            plans.setdefault(event.number, _Told("")).source = event.source
-        elif isinstance(event, StepStarted) and "/" not in event.step and event.plan in plans:
-            plans[event.plan].started.setdefault(event.step, event)
+            plans.setdefault(event.number, _Told()).source = event.source
+        elif isinstance(event, PlanChecked) and not event.within and not event.accepted:
+            plans.pop(event.number, None)
+        elif isinstance(event, RunResumed):
+            plans = {number: plan for number, plan in plans.items() if plan.source is not None}
+        elif isinstance(event, StepStarted) and "/" not in event.step:
+            plans.setdefault(event.plan, _Told()).started.setdefault(event.step, event)
         elif isinstance(event, StepFinished) and event.plan in plans:
             plans[event.plan].finished[event.step] = event
-    return plans
+    return [plans[number] for number in sorted(plans)]
 
 
 def _end(event: StepFinished | None) -> str:

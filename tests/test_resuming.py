@@ -61,6 +61,13 @@ def test_a_cancelled_write_is_in_doubt_and_a_cancelled_read_runs_again() -> None
     assert not past.finished
 
 
+def test_what_had_begun_of_a_plan_that_was_never_proposed_counts_as_not_begun() -> None:
+    proposed, resumed = PlanProposed(1.0, 1, {}), RunResumed(1.0)
+    assert not history([finished("a"), resumed, proposed], 1).finished
+    assert list(history([finished("a"), proposed, finished("b"), resumed], 1).finished) == ["a", "b"]
+    assert list(history([finished("a"), resumed, finished("b"), proposed, resumed], 1).finished) == ["b"]
+
+
 def test_skipped_steps_are_decided_anew() -> None:
     assert not history([finished("a", "skipped")], 1).finished
 

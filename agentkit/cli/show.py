@@ -48,6 +48,7 @@ class EventPrinter:
         self._console = console
         self._verbose = verbose
         self._actions: dict[str, str] = {}
+        self._begun: set[int] = set()
         self._unpriced: dict[str, None] = {}
 
     def __call__(self, event: Event) -> None:
@@ -83,11 +84,13 @@ class EventPrinter:
         if event.accepted:
             self._line("[bold blue]checked[/]: " + escape(str(Certificate.from_json(event.certificate))))
         else:
-            self._line("[red]refused by the checker, nothing was run[/]")
+            what = "what had begun is cancelled" if event.number in self._begun else "nothing was run"
+            self._line(f"[red]refused by the checker, {what}[/]")
 
     def _step_started(self, event: StepStarted) -> None:
         args = ", ".join(f"{name}={_short(value)}" for name, value in (event.args or {}).items())
         self._actions[event.step] = f"{event.action}({args})"
+        self._begun.add(event.plan)
         if event.effect == "write" or self._verbose:
             self._line(f"[dim]· {escape(event.step)}: {escape(self._actions[event.step])} …[/]")
 

@@ -256,6 +256,30 @@ async def test_candidates_begin_nothing_early(shop: Shop) -> None:
     assert position(result, StepStarted) > position(result, PlanChecked)
 
 
+async def test_lines_written_under_a_grammar_begin_early_too(shop: Shop) -> None:
+    profile = ModelProfile(grammar=True, prefix=True, decoding="typed", repairs=False)
+    lines = TWO.splitlines()
+
+    def reply(request: ModelRequest) -> Reply:
+        return lines[request.prefix.count("\n")]
+
+    for stream in (True, False):
+        world = Shop()
+        model = TimedModel(reply, world.clock, tokens_per_second=10.0, profile=profile)
+        planner = PlanAndExecute(stream=stream)
+        result = await Agent(model, tools=world.tools(), planner=planner).run("Look.", clock=world.clock)
+        assert result.output == ["A", "B"], result.error
+        assert (position(result, StepStarted) < position(result, PlanProposed)) == stream
+
+
+async def test_a_conversation_tells_what_began_early_and_leaves_out_what_was_dropped(shop: Shop) -> None:
+    result = await shop.run('a = look(name="a")\n# and so on\n', TWO, limits=Limits(repairs=1))
+    task, plan, *results, answer = result.new_messages()
+    assert (task.role, plan.content, answer.content) == ("user", TWO.rstrip(), '["A", "B"]')
+    assert [call.args for call in plan.tool_calls] == [{"name": "a"}, {"name": "b"}]
+    assert [message.content for message in results] == ["A", "B"]
+
+
 # bad lines
 
 
