@@ -23,9 +23,15 @@ def statement_start(lines: Sequence[str], line: int) -> int:
 
 
 def complete(lines: Sequence[str]) -> int:
-    """How many of the lines say something that later lines cannot change: a block at the end may still grow."""
+    """How many of the lines say something that later lines cannot change.
+
+    A block at the end may still grow. One that answers somewhere takes in all that follows it, as the other way.
+    """
     if not lines:
         return 0
+    for position, line in enumerate(lines):
+        if line[:1].isspace() and line.lstrip().startswith("answer("):
+            return statement_start(lines, position)
     start = statement_start(lines, len(lines) - 1)
     return start if lines[start].rstrip().endswith(":") else len(lines)
 

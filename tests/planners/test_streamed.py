@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from agentkit import Agent, JournalStore, Limits, Policy, RunResult, Tool, tool
+from agentkit.checker import check
 from agentkit.constraints import Budget
 from agentkit.errors import ModelUnavailableError
 from agentkit.events import (
@@ -24,9 +25,12 @@ from agentkit.messages import ModelProfile, ModelRequest
 from agentkit.planners.candidates import Candidates
 from agentkit.planners.plan_execute import PlanAndExecute
 from agentkit.reflection import Reflection
+from agentkit.spelling import read_python
 from agentkit.task import Task
 from agentkit.testing import FakeClock, TimedModel
 from agentkit.testing.models import Reply
+from tests.spelling.test_python_meaning import TOOLBOX as NUMBERS
+from tests.spelling.test_random_programs import Programs
 
 FREE = ModelProfile(decoding="free")
 CONTINUES = ModelProfile(decoding="free", prefix=True, repairs=False)
@@ -406,6 +410,24 @@ async def test_a_block_that_turns_out_bad_is_written_again_from_its_head(shop: S
     result = await shop.run(bad, good)
     assert result.output == "A", result.error
     assert shop.calls == ["look a", "look A", "look A", "look A", "look A"][: len(shop.calls)]
+
+
+@pytest.mark.parametrize("seed", range(25))
+async def test_a_streamed_plan_means_what_it_means_when_it_is_read_whole(seed: int) -> None:
+    """No line of a good plan is taken for a bad one, and no step ends twice, whatever begins early."""
+    source = Programs(seed).source()
+    if not check(read_python(source, NUMBERS), NUMBERS).ok:
+        return
+    results = []
+    for stream in (False, True):
+        model = TimedModel(lambda _: source, clock := FakeClock(), tokens_per_second=10.0, profile=FREE)
+        planner = PlanAndExecute(stream=stream)
+        results.append(await Agent(model, tools=[NUMBERS], planner=planner).run("Compute.", clock=clock))
+    whole, streamed = results
+    assert (streamed.status, streamed.output) == (whole.status, whole.output), source
+    assert (streamed.usage.model_calls, streamed.plan) == (1, whole.plan), source
+    [proposed] = [event for event in streamed.events if isinstance(event, PlanProposed)]
+    assert ends(streamed, proposed.number) == ends(whole), source
 
 
 # cancelling and resuming
