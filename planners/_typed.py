@@ -30,6 +30,12 @@ MAX_LEVEL = 2
 TRIES = 4
 """Samples of one line."""
 
+LINE_TOKENS = 160
+"""Tokens of a line at most: a model that does not find its end is stopped early, and the line is sampled again."""
+
+PLAN_TOKENS = 700
+"""Tokens that all samples of all lines may take together, where the settings do not say."""
+
 _ASSIGNED = re.compile(r"^\s*([a-z_][a-z0-9_]*) = (.*)$")
 _LOOP = re.compile(r"^\s*(?:for|while)\b")
 _BOUND = re.compile(r"^\s*for ([a-z][a-z0-9_]*) in ")
@@ -43,7 +49,7 @@ class TypedDecoder:
         request: What is asked.
         run: Model, budgets and events.
         messages: The conversation that asks for the plan.
-        settings: Sampling settings of the first try of a line.
+        settings: Sampling settings of the first try of a line; `max_tokens` is for the whole plan.
         purpose: Who asks, for the events.
         early: Let steps begin while the plan is being written.
     """
@@ -64,12 +70,13 @@ class TypedDecoder:
         self._settings = settings
         self._purpose = purpose
         self._early = early
+        self._left = settings.max_tokens or PLAN_TOKENS
         self._kinds = None if run.model is None else run.model.model.profile.kinds
 
     async def decode(self) -> Proposal:
         """The plan; one whose last line could not be mended is returned too, for the checker to refuse."""
         lines: list[str] = []
-        while len(lines) < MAX_LINES:
+        while len(lines) < MAX_LINES and self._left > 0:
             line, good = await self._next(lines)
             lines.append(line)
             now = self._run.clock.time()
@@ -89,10 +96,14 @@ class TypedDecoder:
         warmth = self._settings.temperature or 0.0
         line, fallback = "", ""
         for attempt in range(TRIES):
-            settings = replace(self._settings, temperature=min(warmth + 0.3 * attempt, 1.2), stop=("\n",))
+            if attempt and self._left <= 0:
+                break
+            warmer = min(warmth + 0.3 * attempt, 1.2)
+            settings = replace(self._settings, temperature=warmer, stop=("\n",), max_tokens=LINE_TOKENS)
             asked = ModelRequest(self._messages, output=grammar, prefix=prefix, settings=settings)
             assert self._run.model is not None, "the planner that made this decoder has a model"
             response = await self._run.model.request(asked, purpose=self._purpose)
+            self._left -= response.usage.output_tokens
             line = response.text.split("\n")[0].rstrip()
             verdict = self._judge(lines, line)
             if verdict == "good":

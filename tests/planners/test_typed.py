@@ -7,7 +7,7 @@ from llguidance import LLMatcher
 from agentkit.agent import Agent
 from agentkit.events import PlanLine
 from agentkit.limits import Limits
-from agentkit.messages import GrammarOutput, ModelProfile
+from agentkit.messages import GrammarOutput, ModelProfile, ModelResponse, Usage
 from agentkit.results import RunResult
 from agentkit.testing import ScriptedModel
 from agentkit.toolbox import Toolbox, tool
@@ -27,7 +27,12 @@ def drawing() -> Toolbox:
     return Toolbox(draw)
 
 
-async def planned(*lines: str) -> tuple[RunResult, ScriptedModel]:
+def long(line: str) -> ModelResponse:
+    """A line that took 400 tokens."""
+    return ModelResponse(line, usage=Usage(output_tokens=400, model_calls=1))
+
+
+async def planned(*lines: str | ModelResponse) -> tuple[RunResult, ScriptedModel]:
     """A run whose plan a model writes line by line."""
     model = ScriptedModel(list(lines), profile=PROFILE)
     return await Agent(model, tools=[drawing()], limits=Limits(replans=0, repairs=0)).run("Draw."), model
@@ -70,6 +75,13 @@ async def test_an_answer_that_leaves_a_read_unused_is_taken_only_if_nothing_bett
     assert kept(better)[-1] == "answer(n)"
     nothing, _ = await planned("n = draw()", *["answer(3)"] * 4)
     assert (nothing.output, kept(nothing)[-1]) == (3, "answer(3)")
+
+
+async def test_a_model_that_finds_no_end_is_stopped_at_the_tokens_of_a_line_and_of_a_plan() -> None:
+    result, model = await planned(long("n = draw()"), long("m = n + 1"), "answer(m)")
+    assert kept(result) == ["n = draw()", "m = n + 1"]
+    assert result.error.startswith("no valid plan after 1 tries")
+    assert {request.settings.max_tokens for request in model.requests} == {160}
 
 
 async def test_a_plan_ends_where_no_line_can_be_mended_and_the_checker_says_why() -> None:
