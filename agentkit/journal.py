@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from weakref import WeakValueDictionary
 
+from agentkit._redaction import Redaction
 from agentkit.errors import JournalError
 from agentkit.events import Event, RunFinished, RunResumed, RunStarted, from_json, to_json
 
@@ -161,6 +162,36 @@ class JournalStore:
                 + (f"; the latest are {latest}" if latest else "; it is empty")
             )
         return tuple(from_json(json.loads(row[0])) for row in rows)
+
+    def redact(self, *texts: str) -> dict[str, int]:
+        """Put ``[forgotten]`` wherever one of `texts` stands as whole words, in every run, and out of the file's bytes.
+
+        Prompts, replies, arguments, values and plans are gone through; names of runs, steps, tools and users stay.
+
+        Returns:
+            How many events were changed, by run.
+
+        Raises:
+            JournalError: The file cannot be written, or another process is reading an earlier state of it.
+        """
+        self._drain()
+        redaction = Redaction(texts)
+        try:
+            with closing(_open(self.path)) as db:
+                db.execute("PRAGMA secure_delete = ON")
+                with db:
+                    db.execute("BEGIN IMMEDIATE")
+                    changed = _redact(db, redaction)
+                if changed:
+                    db.execute("VACUUM")
+                if db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
+                    raise JournalError(
+                        f"what was redacted from the journal {str(self.path)!r} is still in its write-ahead log, "
+                        "because another process is reading it; do it again when that process is done"
+                    )
+        except sqlite3.Error as error:
+            raise JournalError(f"cannot redact the journal {str(self.path)!r}: {error}") from error
+        return changed
 
     def _drain(self) -> None:
         """Wait until everything that this store was given is in the file."""
@@ -336,6 +367,24 @@ def _index(db: sqlite3.Connection, run_id: str, event: Event) -> None:
         db.execute("UPDATE runs SET finished = NULL WHERE run_id = ?", (run_id,))
     elif isinstance(event, RunFinished):
         db.execute("UPDATE runs SET finished = ?, status = ? WHERE run_id = ?", (event.at, event.status, run_id))
+
+
+def _redact(db: sqlite3.Connection, redaction: Redaction) -> dict[str, int]:
+    """Rewrite the events and tasks that have something to hide; returns how many events of each run had."""
+    changed: dict[str, int] = {}
+    for (run_id,) in db.execute("SELECT DISTINCT run_id FROM events").fetchall():
+        rows = db.execute("SELECT number, event FROM events WHERE run_id = ?", (run_id,)).fetchall()
+        clean = {number: redaction.value(json.loads(event)) for number, event in rows}
+        hidden = [number for number, event in rows if clean[number] != json.loads(event)]
+        for number in hidden:
+            encoded = json.dumps(clean[number], separators=(",", ":"), allow_nan=False)
+            db.execute("UPDATE events SET event = ? WHERE run_id = ? AND number = ?", (encoded, run_id, number))
+        if hidden:
+            changed[run_id] = len(hidden)
+    for run_id, task in db.execute("SELECT run_id, task FROM runs").fetchall():
+        if redaction.text(task) != task:
+            db.execute("UPDATE runs SET task = ? WHERE run_id = ?", (redaction.text(task), run_id))
+    return changed
 
 
 def _open(path: Path) -> sqlite3.Connection:

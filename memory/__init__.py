@@ -20,11 +20,12 @@ from agentkit.memory.feedback import Lessons, RepeatedFailure, repeated_failures
 from agentkit.memory.in_memory import InMemoryStore
 from agentkit.memory.manager import Manager
 from agentkit.memory.policies import Buffer, ContextPolicy, LastTurns, TokenWindow
+from agentkit.memory.portable import Imported, export_lines, import_lines
 from agentkit.memory.recall import GENERATIVE_AGENTS, LongTermMemory, Recalled, Recollection, Reranker, Weights
 from agentkit.memory.records import EVERYTHING, KINDS, Filter, Kind, Memory, Provenance, Scope
 from agentkit.memory.rewriting import ModelRewriter, Rewriter, Rewritten, Unsolvable
 from agentkit.memory.sessions import SessionRow, SessionStore
-from agentkit.memory.sqlite import SqliteStore
+from agentkit.memory.sqlite import SqliteStore, stored_embedder
 from agentkit.memory.statements import RELATIONS, Grammar, Relation, Statement
 from agentkit.memory.store import Disagreement, Match, MemoryStore, history
 from agentkit.memory.tables import Queue, Row, Table
@@ -53,6 +54,7 @@ __all__ = [
     "Filter",
     "Grammar",
     "Graph",
+    "Imported",
     "InMemoryStore",
     "Ingested",
     "Kind",
@@ -97,7 +99,10 @@ __all__ = [
     "as_context",
     "chunk",
     "cite",
+    "export_lines",
     "graph_of",
     "history",
+    "import_lines",
     "repeated_failures",
+    "stored_embedder",
 ]

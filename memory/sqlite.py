@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 
 from agentkit.embeddings import Embedder
+from agentkit.errors import MemoryStoreError
 from agentkit.memory._matrix import Matrix
 from agentkit.memory._record_store import SPARE, RecordStore
 from agentkit.memory.records import Filter, Scope
@@ -72,3 +75,18 @@ class SqliteStore(RecordStore):
 
     def _repair_index(self) -> None:
         self._matrix = None
+
+
+def stored_embedder(path: str | Path) -> tuple[str, int] | None:
+    """The name and dimension of the embedder that a store's SQLite file was written with; None if with none.
+
+    Raises:
+        MemoryStoreError: It is not the file of a memory store.
+    """
+    try:
+        with closing(sqlite3.connect(f"{Path(path).resolve().as_uri()}?mode=ro", uri=True)) as db:
+            rows = db.execute("SELECT key, value FROM about WHERE key IN ('embedder', 'dimension')").fetchall()
+    except sqlite3.Error as error:
+        raise MemoryStoreError(f"{str(path)!r} is not the file of a memory store ({error}).") from error
+    known = dict(rows)
+    return (known["embedder"], int(known["dimension"])) if known else None

@@ -211,7 +211,7 @@ def _write_files(page: Path) -> None:
 
 def _look_up(arguments: list[str], where: str) -> None:
     """The command exists and takes the options that the page gives it."""
-    depth = 2 if arguments[0] in ("models", "runs") else 1
+    depth = 2 if arguments[0] in ("memory", "models", "runs") else 1
     shown = CliRunner().invoke(app, [*arguments[:depth], "--help"], terminal_width=200)
     assert shown.exit_code == 0, f"{where}: there is no command {arguments[:depth]}"
     for option in (word for word in arguments if word.startswith("--")):

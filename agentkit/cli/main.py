@@ -14,7 +14,7 @@ from rich.console import Console
 
 from agentkit.checker import CheckReport, check
 from agentkit.cli import doctor as doctor_module
-from agentkit.cli import models, runs
+from agentkit.cli import memory, models, runs
 from agentkit.cli.loading import load_agent, load_plan, load_toolbox
 from agentkit.cli.people import TerminalHuman
 from agentkit.cli.show import EventPrinter
@@ -30,6 +30,7 @@ Result = TypeVar("Result")
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Plans that are checked before they run.")
 app.add_typer(models.app, name="models", help="Local models: list them, fetch them, find them.")
 app.add_typer(runs.app, name="runs", help="Past runs in the journal: list, show, resume.")
+app.add_typer(memory.app, name="memory", help="What agents remember: look at it, correct it, take it along, forget it.")
 
 AgentSpec = Annotated[
     str, typer.Argument(metavar="AGENT", help="package.module:NAME, path/to/file.py:NAME or a YAML file")
