@@ -117,8 +117,19 @@ def endswith(budget: Budget, text: Json, suffix: Json) -> Json:
 
 
 def is_format(spec: Json) -> bool:
-    """Whether a text is a format that some value may have; empty is one."""
+    """Whether a text is a format that some number may have; empty is one."""
     return isinstance(spec, str) and _SPEC.fullmatch(spec) is not None
+
+
+def is_text_format(spec: Json) -> bool:
+    """Whether a text is a format that some text may have; dates take patterns."""
+    if not is_format(spec):
+        return isinstance(spec, str) and "%" in spec
+    try:
+        format("", spec)
+    except ValueError:
+        return False
+    return True
 
 
 def format_(budget: Budget, value: Json, spec: Json = "") -> Json:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
+from itertools import pairwise
 from typing import ClassVar, TypeAlias
 
 from agentkit.diagnostics import Code, Diagnostic
 from agentkit.expressions._operator_types import contained, element, operation, ordered, whole_or_number
-from agentkit.expressions._texts import is_format
+from agentkit.expressions._texts import is_format, is_text_format
 from agentkit.expressions.functions import COMPARABLE, FUNCTIONS, Function, Parameter, items_of
 from agentkit.expressions.nodes import (
     Apply,
@@ -60,6 +61,11 @@ _LOOPED = join([ARRAY, OBJECT])
 _SLICED = join([ARRAY, STRING])
 _SIGNS = {"+": "add", "-": "subtract", "*": "multiply", "/": "divide", "//": "divide", "%": "divide", "**": "raise"}
 _FORMATTED = join([NUMBER, STRING])
+_FORMATS = (
+    (NUMBER, is_format, "number", '".2f" or ","'),
+    (STRING, is_text_format, "text", '">10", or "%d %B" for a date'),
+    (ANY, lambda spec: is_format(spec) or is_text_format(spec), "value", '".2f" or ","'),
+)
 _NO_SPEC = LiteralType(("",))
 _TOOLS = "Tools are called in steps of their own."
 
@@ -343,11 +349,11 @@ class _Typing:
         if flows(value, _FORMATTED) is Flow.NO:
             self.problem(Code.WRONG_OPERAND, f"format: cannot format {value}.", "a number or a text")
             return False
-        if isinstance(spec, LiteralType) and flows(value, NUMBER) is Flow.YES and not all(map(is_format, spec.values)):
-            self.problem(
-                Code.WRONG_OPERAND, f"format: {spec} is not a format for a number.", 'one such as ".2f" or ","'
-            )
-            return False
+        for kind, fits, what, such in _FORMATS:
+            if isinstance(spec, LiteralType) and flows(value, kind) is Flow.YES and not all(map(fits, spec.values)):
+                message = f"format: {spec} is not a format for a {what}."
+                self.problem(Code.WRONG_OPERAND, message, f"one such as {such}")
+                return False
         return True
 
     def _orders(
@@ -362,10 +368,21 @@ class _Typing:
             return False
         rank = self.of(key.body, {**scope, key.item: items}) if isinstance(key, Lambda) else items
         if flows(rank, COMPARABLE) is not Flow.NO:
-            return True
+            return key is not None or self._order_together(function, given.get("values", given.get("items", ANY)))
         hint = "" if key is not None else "Give key=lambda item: item.field."
         self.problem(Code.WRONG_OPERAND, f"{function.name}: cannot order by {rank}.", "numbers or texts", hint)
         return False
+
+    def _order_together(self, function: Function, values: Type) -> bool:
+        """Whether the values that a list surely has can be compared with each other."""
+        if isinstance(values, ArrayType) and len(values.prefix) == 1 and function.name != "sorted":
+            values = values.prefix[0]
+        sure = values.prefix[: values.min_items] if isinstance(values, ArrayType) else ()
+        for left, right in pairwise(sure):
+            if not ordered(left, right):
+                self.problem(Code.WRONG_OPERAND, f"{function.name}: cannot compare {left} with {right}.")
+                return False
+        return True
 
     def _is_lambda(self, expr: Expr, function: Function) -> bool:
         if isinstance(expr, Lambda):

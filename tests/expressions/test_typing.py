@@ -258,6 +258,32 @@ def is_precise(t: Type) -> bool:
             return True
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('min("name", [[1]])', 'min: cannot compare "name" with [[1]].'),
+        ("sorted([n, word])", "sorted: cannot compare integer with string."),
+        ("max([n, None])", "max: cannot compare integer with null."),
+        ('f"{word:,}"', 'format: "," is not a format for a text.'),
+        ('format(maybe, "{")', 'format: "{" is not a format for a value.'),
+        ('format(n, "%d")', 'format: "%d" is not a format for a number.'),
+    ],
+)
+def test_what_can_never_be_ordered_or_formatted_is_a_problem(text: str, message: str) -> None:
+    found: list[Diagnostic] = []
+    type_expression(parse_expression(text), TYPES, found.append, ())
+    assert [problem.message for problem in found] == [message]
+
+
+@pytest.mark.parametrize(
+    "text", ["min(n, x)", "min(any, word)", "sorted([[n], [x]])", 'f"{word:>9}"', 'f"{day:%d %B}"']
+)
+def test_what_may_be_ordered_or_formatted_is_none(text: str) -> None:
+    found: list[Diagnostic] = []
+    type_expression(parse_expression(text), TYPES, found.append, ())
+    assert found == []
+
+
 WRITTEN = """
 top[0].name; info.price * 3; n + n; word + str(n); [p.price for p in top]; sum(p.units for p in top); pair[1]
 top[n]; max(top, key=lambda p: p.price).name; sorted(top, key=lambda p: p.name); day - timedelta(days=n)
