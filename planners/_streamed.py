@@ -140,7 +140,7 @@ class StreamedPlan:
             self._in_block = True
             if not self._lines:
                 self._opening = f"{line}\n"
-        elif not self._closed and not answered(self._lines) and not self._again(line) and (line or self._lines):
+        elif self._wanted(line, last=last):
             bad = self._judge(line)
             if bad is not None:
                 return None if self._is_prose(bad) else bad
@@ -148,6 +148,12 @@ class StreamedPlan:
             tell(self._lines, self._request)
             self._say(complete(self._lines))
         return self._whole() if last else None
+
+    def _wanted(self, line: str, *, last: bool) -> bool:
+        """Whether a line is part of the plan: not after its end, not written before, and not blank at either end."""
+        if self._closed or answered(self._lines) or self._again(line):
+            return False
+        return bool(line or (self._lines and not last))
 
     def _again(self, line: str) -> bool:
         """Whether a model that was asked to go on repeats a line that it has written before, and begins anew."""
