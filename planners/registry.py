@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any, cast
 
 from agentkit.errors import DefinitionError
+from agentkit.judges import ModelJudge as Scores
 from agentkit.messages import ModelSettings
 from agentkit.planners.candidates import Candidates
 from agentkit.planners.fixed import FixedPlan
@@ -20,7 +21,10 @@ from agentkit.planners.outline import Outline
 from agentkit.planners.plan_execute import PlanAndExecute
 from agentkit.planners.react import ReAct
 from agentkit.planners.reflexion import Reflexion
+from agentkit.planners.strips_world import DISCOUNT
 from agentkit.planners.translation import ModelTranslator
+from agentkit.planners.tree_search import TreeSearch
+from agentkit.planners.world import ModelWorld
 from agentkit.planning import Planner
 
 
@@ -88,6 +92,34 @@ def _natural_language(
     return NaturalLanguage(made, steps=steps, settings=settings)
 
 
+def _tree_search(
+    *,
+    branching: int = 3,
+    simulations: int = 200,
+    depth: int = 30,
+    exploration: float = 0.1,
+    discount: float = DISCOUNT,
+    enough: int = 3,
+    backup: Any = "max",
+    judge: bool = False,
+    fallbacks: int = 2,
+    seed: int = 0,
+    settings: Any = None,
+) -> TreeSearch:
+    return TreeSearch(
+        ModelWorld(branching, settings=settings),
+        simulations=simulations,
+        depth=depth,
+        exploration=exploration,
+        discount=discount,
+        enough=enough,
+        backup=backup,
+        value=Scores(at_least=0.5) if judge else None,
+        fallbacks=fallbacks,
+        seed=seed,
+    )
+
+
 def _fixed(file: str) -> FixedPlan:
     return FixedPlan.from_file(file)
 
@@ -101,6 +133,7 @@ PLANNERS: Mapping[str, Callable[..., Planner]] = MappingProxyType(
         "hierarchical": Hierarchical,
         "natural_language": _natural_language,
         "outline": Outline,
+        "tree_search": _tree_search,
         "fixed": _fixed,
     }
 )

@@ -13,6 +13,9 @@ from agentkit.planners.outline import Outline
 from agentkit.planners.plan_execute import PlanAndExecute
 from agentkit.planners.react import ReAct
 from agentkit.planners.reflexion import Reflexion
+from agentkit.planners.strips import Action, Condition, Domain, Problem
+from agentkit.planners.strips_world import StripsWorld
+from agentkit.planners.tree_search import TreeSearch
 from agentkit.planning import Planner, Situation
 from agentkit.reflection import Reflection
 from agentkit.spelling import read_python
@@ -136,6 +139,35 @@ class TestOutline(PlannerConformance):
 
     def make(self) -> Planner:
         return Outline(["find the best product", "say its price"])
+
+
+class TestTreeSearch(PlannerConformance):
+    """A search whose best plan fails when it runs, and its fallback."""
+
+    profile = ModelProfile(json_schema=True)
+    replies = (
+        '{"lines": ["cost = price_of(name=\\"sombrero\\")", "top = top_products(count=1)"]}',
+        '{"outcome": "20.0", "promise": 0.9}',
+        '{"outcome": "a hat", "promise": 0.7}',
+        '{"lines": ["answer(cost)"]}',
+        '{"outcome": "20.0", "promise": 1.0}',
+        '{"lines": ["answer(price_of(name=top[0].name))"]}',
+        '{"outcome": "20.0", "promise": 0.8}',
+    )
+
+    def make(self) -> Planner:
+        return TreeSearch(enough=2)
+
+
+class TestTreeSearchInASimulator(PlannerConformance):
+    asks = False
+
+    def make(self) -> Planner:
+        found = Action("top_products", effects=(Condition(("found",)),))
+        problem = Problem(
+            Domain("shop", {"found": ()}, {"top_products": found}), {}, frozenset(), (Condition(("found",)),)
+        )
+        return TreeSearch(StripsWorld(problem, answer="answer(price_of(name=top_products_1[0].name))"))
 
 
 class TestFixedPlan(PlannerConformance):
