@@ -29,7 +29,7 @@ class Limits:
         tokens: Prompt and generated tokens together.
         cost: US dollars, of tools and models together.
         seconds: Wall-clock seconds of the run.
-        parallelism: Tool calls under way at once.
+        parallelism: Tool calls of one plan under way at once; a subgoal's plan has its own count.
         loop_iterations: The bound of a `repeat` that names none, and the largest that one may name.
         depth: Levels of subgoals below a plan: 0 allows none, 1 allows subgoals that have none of their own.
     """
