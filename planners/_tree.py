@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from dataclasses import dataclass, field
@@ -90,6 +91,7 @@ class Search:
         accepts: Sorts out whole plans that cannot be used.
         skip: Steps not to begin with.
         root: The tree.
+        on_time: Raises `LimitReached` when the run's time is over.
         found: Whole plans that can be used.
         refused: Whole plans that cannot.
         nodes: States predicted.
@@ -104,6 +106,7 @@ class Search:
     accepts: Accepts
     skip: frozenset[Line]
     root: Node
+    on_time: Callable[[], None]
     found: list[Node] = field(default_factory=list)
     refused: list[Node] = field(default_factory=list)
     nodes: int = 0
@@ -123,6 +126,8 @@ class Search:
             if await self.world.done(self.root.state):
                 self.end(self.root)
             while self.simulations < self.settings.simulations and not self.root.closed:
+                self.on_time()
+                await asyncio.sleep(0)  # a world that is computed gives nobody else a turn
                 await self.simulate()
                 if len(self.found) >= self.settings.enough:
                     self.ended = "enough plans"

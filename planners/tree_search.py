@@ -12,6 +12,7 @@ from typing import Literal, TypeAlias
 
 from agentkit.errors import DefinitionError
 from agentkit.facts import Facts
+from agentkit.limits import LimitReached
 from agentkit.messages import Json
 from agentkit.planners._tree import Node, Search, Settings
 from agentkit.planners.strips_world import DISCOUNT
@@ -106,9 +107,9 @@ class TreeSearch:
     async def _searched(self, request: PlanRequest, world: World, run: Run, skip: frozenset[Line]) -> Search:
         """A search from where the run is now, for plans that begin with other steps than `skip`."""
         refused = {
-            tuple(attempt.notes.get("lines", ()))
+            tuple(attempt.notes["lines"])
             for attempt in request.attempts
-            if attempt.outcome is None or attempt.outcome.status == "done"
+            if "lines" in attempt.notes and (attempt.outcome is None or attempt.outcome.status == "done")
         }
 
         def accepts(lines: Sequence[Line]) -> bool:
@@ -122,9 +123,14 @@ class TreeSearch:
                 return float(self._value(state))
             return await _judged(self._value, lines, request, world, run)
 
+        def on_time() -> None:
+            left = run.remaining()
+            if left is not None and left <= 0:
+                raise LimitReached("seconds", run.limits.seconds or 0.0)
+
         root = Node(await world.start())
         random = Random(f"{self._seed}/{len(request.attempts)}")
-        search = Search(world, self._settings, random, value, accepts, skip, root)
+        search = Search(world, self._settings, random, value, accepts, skip, root, on_time)
         await search.run()
         return search
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
@@ -25,7 +26,7 @@ from agentkit.planning import PlanRequest, Proposal
 from agentkit.results import RunResult
 from agentkit.run import Run
 from agentkit.spelling import read_python
-from agentkit.testing import FunctionModel
+from agentkit.testing import FakeClock, FunctionModel
 from agentkit.toolbox import Tool, Toolbox, tool
 from examples.blocksworld.domain import Table, Towers, problem_of
 from examples.blocksworld.problems import random_pair, shortest
@@ -114,6 +115,25 @@ async def test_a_search_that_is_too_short_says_what_to_do() -> None:
 async def test_a_goal_that_is_reached_already_needs_no_step() -> None:
     start, _ = SUSSMAN
     assert (await found(start, start)).notes["lines"] == []
+
+
+async def test_the_run_s_time_bounds_a_search_that_is_computed() -> None:
+    start, goal = random_pair(7, 3)
+    search = TreeSearch(StripsWorld(problem_of(start, goal)), simulations=100_000, enough=1_000)
+    clock = FakeClock()
+    agent = Agent(tools=Table(start).tools(), planner=search)
+
+    async def wait() -> int:
+        """Other runs have their turns while the search goes on."""
+        turns = 0
+        while turns < 50:
+            await asyncio.sleep(0)
+            turns += 1
+        await clock.sleep(3)
+        return turns
+
+    result, turns = await asyncio.gather(agent.run("Build it.", limits=Limits(seconds=2), clock=clock), wait())
+    assert (result.status, result.error, turns) == ("stopped", "stopped: the limit seconds=2 is used up", 50)
 
 
 async def test_no_plan_is_longer_than_the_depth() -> None:
