@@ -9,7 +9,7 @@ from agentkit.diagnostics import Code, Diagnostic
 from agentkit.events import Event, ToolsSelected
 from agentkit.messages import Json
 from agentkit.plan import Call, Plan, walk
-from agentkit.planning import Picked, PlanRequest, ToolSelector
+from agentkit.planning import Example, Picked, PlanRequest, ToolSelector
 from agentkit.run import Run
 from agentkit.spelling import read_python
 from agentkit.toolbox import Toolbox
@@ -58,8 +58,8 @@ class Selecting:
             self._begun = True
             before = self._recorded(0)
             if not before:
-                examples = _called_in_examples(self.request)
-                picked = [Picked(name, why="an example calls it") for name in examples]
+                called = [name for example in self.request.examples for name in calls_of(example, self.request.toolbox)]
+                picked = [Picked(name, why="an example calls it") for name in called]  # a model follows examples
                 before = [("", [*await self.selector.select(self.request, self.run), *picked])]
             self._add(before[0][1], 0, "")
         for reason, picked in self._recorded(number) if number else ():
@@ -122,7 +122,7 @@ def _picked(row: Mapping[str, Json]) -> Picked:
     return Picked(row["tool"], row["score"], row["why"])
 
 
-def _called_in_examples(request: PlanRequest) -> list[str]:
-    """Tools that the examples call: a model follows examples, so it must be allowed what they show."""
-    plans = (read_python(example.plan, request.toolbox) for example in request.examples)
-    return list(dict.fromkeys(step.tool for plan in plans for step in walk(plan.steps) if isinstance(step, Call)))
+def calls_of(example: Example, toolbox: Toolbox) -> list[str]:
+    """The tools that an example calls, with each name once."""
+    plan = read_python(example.plan, toolbox)
+    return list(dict.fromkeys(step.tool for step in walk(plan.steps) if isinstance(step, Call)))

@@ -9,17 +9,18 @@ from copy import copy
 from dataclasses import replace
 from typing import Any, ClassVar, Self
 
-from agentkit._loop import Ended, Loop, Prepare
+from agentkit._entrance import acting, enter
+from agentkit._loop import Loop, Prepare
 from agentkit._requests import chosen_tools, schemas_of
 from agentkit._schema_remote import schema_problems
 from agentkit._subgoals import Subgoals
 from agentkit.cache import CacheStore
 from agentkit.checker import CheckReport, Validator
 from agentkit.constraints import Constraint
-from agentkit.errors import AgentKitError, DefinitionError, ModelError
+from agentkit.errors import AgentKitError, DefinitionError
 from agentkit.events import Event, RunFinished, RunResumed, RunStarted
 from agentkit.journal import JournalStore
-from agentkit.limits import LimitReached, Limits, Meter
+from agentkit.limits import Limits, Meter
 from agentkit.messages import Json, Message, ModelSettings
 from agentkit.models.ids import resolve_model
 from agentkit.plan import JsonSchema
@@ -31,7 +32,7 @@ from agentkit.protocols import Clock, Human, Journal, Model
 from agentkit.reflection import NO_REFLECTION, Reflection
 from agentkit.remembering import Owner, Remembers, RunMemory, Turn
 from agentkit.results import RunResult
-from agentkit.resuming import beginning, check_tools, elapsed, in_scope, settle, used
+from agentkit.resuming import beginning, check_tools, elapsed, settle, used
 from agentkit.run import Run, new_run_id
 from agentkit.streaming import RunStream
 from agentkit.task import Task, check_constraints, read_constraints, write_constraints
@@ -58,7 +59,9 @@ class Agent:
         policy: Which calls need approval, and which are forbidden. By default writes ask.
         limits: What a run may use.
         examples: Tasks with good plans, for the planner's prompt.
-        intent: Declines requests that are not this agent's, before anything is planned.
+        intent: Says what becomes of a request before anything is planned: it is planned, kept to some tools, handed to
+            another agent, asked back, or declined.
+        agents: Other agents that an intent may hand a request to, by their names.
         reflection: Who judges when: before planning, before running, after each step, after the whole.
         validators: Checks of plans beside the checker's own, such as a simulator of the agent's domain.
         human: Who approves and answers; without one, a call that needs approval is refused by the checker.
@@ -93,6 +96,7 @@ class Agent:
     cache: CacheStore | None = None
     memory: Remembers | None = None
     selector: ToolSelector | None = None
+    agents: Sequence[Agent] = ()
 
     def __init__(
         self,
@@ -113,6 +117,7 @@ class Agent:
         cache: CacheStore | None = None,
         memory: Remembers | None = None,
         selector: ToolSelector | None = None,
+        agents: Sequence[Agent] | None = None,
         name: str | None = None,
         description: str | None = None,
     ) -> None:
@@ -132,6 +137,7 @@ class Agent:
             "cache": cache,
             "memory": memory,
             "selector": selector,
+            "agents": agents,
             "name": name,
             "description": description,
         }
@@ -292,7 +298,7 @@ class Agent:
             recorded = journal.events(run_id)
             started = beginning(run_id, recorded)
             if not accept_changes:
-                check_tools(run_id, recorded, self.toolbox)
+                check_tools(run_id, recorded, acting(self, recorded).toolbox)
             recorded = settle(recorded, decisions or {})
             dry_run, user = started.dry_run, started.user
             run = self._new_run(
@@ -314,21 +320,12 @@ class Agent:
         memory = await self._remember(run, request, session)
         request = request if memory is None else memory.request
         prepare = None if memory is None else _preparing(memory)
-        ended = None if in_scope(recorded) else await self._declined(run, request)
+        entered = await enter(self, request, run, recorded)
+        agent, request, ended = entered.agent, entered.request, entered.ended
         if ended is None:
-            planner = from_data(self.planner)
-            loop = Loop(
-                run,
-                planner,
-                request,
-                self.reflection,
-                inputs,
-                subgoals=Subgoals(planner, run, request, recorded, self.reflection, prepare, self.selector),
-                recorded=recorded,
-                prepare=prepare,
-                selector=self.selector,
-            )
-            ended = await loop.until_done()
+            planner, selector, judging = from_data(agent.planner), agent.selector, agent.reflection
+            below = Subgoals(planner, run, request, recorded, judging, prepare, selector)
+            ended = await Loop(run, planner, request, judging, inputs, below, recorded, prepare, selector).until_done()
         if memory is not None and not run.dry_run:
             happened = (*recorded, *run.events)
             told = messages_of(request.task, happened, ended.status, ended.output, ended.error, run_id=run.id)
@@ -359,17 +356,6 @@ class Agent:
                 "give it one: Agent(memory=AgentMemory(session='sessions.db'))"
             )
         return None
-
-    async def _declined(self, run: Run, request: PlanRequest) -> Ended | None:
-        if self.intent is None:
-            return None
-        try:
-            intent = await self.intent.classify(request, run)
-        except LimitReached as limit:
-            return Ended("stopped", error=f"stopped: {limit}")
-        except ModelError as error:
-            return Ended("failed", error=f"the model failed: {error}")
-        return None if intent.in_scope else Ended("declined", intent.reply)
 
     def _new_run(
         self,

@@ -332,6 +332,47 @@ class MemoryFailed(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class IntentJudged(Event):
+    """A request was classified, before anything was planned.
+
+    Attributes:
+        outcome: ``in_scope``, ``out_of_scope`` or ``ambiguous``.
+        judge: The agent whose classifier it was.
+        reply: The answer to a request that is declined.
+        question: What is asked back.
+        tools: Names and globs of the tools that it is kept to.
+        tags: Their tags.
+        agent: Who takes it over.
+        label: What kind of request it is.
+        by: Who says so.
+        score: The classifier's number, if it gave one.
+        why: In words.
+    """
+
+    kind: ClassVar[str] = "intent_judged"
+    outcome: Literal["in_scope", "out_of_scope", "ambiguous"]
+    judge: str
+    reply: str = ""
+    question: str = ""
+    tools: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    agent: str = ""
+    label: str = ""
+    by: str = ""
+    score: float | None = None
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class IntentClarified(Event):
+    """A person said what an ambiguous request means."""
+
+    kind: ClassVar[str] = "intent_clarified"
+    question: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
 class ToolsSelected(Event):
     """The tools that planners are told of were chosen, or more were added to them.
 

@@ -329,17 +329,67 @@ class LessonStore(Protocol):
         ...
 
 
+IntentOutcome: TypeAlias = Literal["in_scope", "out_of_scope", "ambiguous"]
+"""What a request is found to be."""
+
+
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """What a request is: to be planned, or declined with `reply`."""
+    """What becomes of a request.
+
+    Attributes:
+        in_scope: Whether it is planned.
+        reply: The answer to a request that is declined.
+        question: What to ask back; the request is then ambiguous.
+        tools: Names and globs of the tools that it needs; empty for all.
+        tags: Tags of the tools that it needs; empty for any.
+        agent: The name of the agent that takes it over, one of `Agent.agents`; empty for none.
+        label: What kind of request it is.
+        by: Who says so.
+        score: A number, where the classifier gives one.
+        why: In words.
+    """
 
     in_scope: bool
     reply: str = ""
+    question: str = ""
+    tools: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    agent: str = ""
+    label: str = ""
+    by: str = ""
+    score: float | None = None
+    why: str = ""
+
+    @property
+    def outcome(self) -> IntentOutcome:
+        """In scope, out of scope, or ambiguous."""
+        if self.question:
+            return "ambiguous"
+        return "in_scope" if self.in_scope else "out_of_scope"
+
+
+_ASKED, _ANSWERED = "\n\nAsked back: ", "\nAnswer: "
+
+
+def clarified(task: str, question: str, answer: str) -> str:
+    """A task with what was asked back about it and what the person said."""
+    return f"{task}{_ASKED}{' '.join(question.split())}{_ANSWERED}{answer}"
+
+
+def own_words(task: str) -> list[str]:
+    """What the person has said of a task, and then each answer, without the questions that `clarified` put in."""
+    first, *rest = task.split(_ASKED)
+    return [first, *(part.partition(_ANSWERED)[2] for part in rest)]
 
 
 class IntentClassifier(Protocol):
     """Looks at a request before anything is planned."""
 
     async def classify(self, request: PlanRequest, run: Run) -> Intent:
-        """Whether the agent should take the request on."""
+        """What becomes of the request.
+
+        An answer to a question that was asked back is in `request.task`, see `own_words`; where there was nobody to
+        answer, the question ends `request.history`.
+        """
         ...

@@ -151,11 +151,6 @@ def elapsed(events: Iterable[Event]) -> float:
     return total + (0.0 if begin is None else last - begin)
 
 
-def in_scope(events: Iterable[Event]) -> bool:
-    """Whether the run had got as far as planning, so that its task need not be judged again."""
-    return any(isinstance(event, PlanProposed) for event in events)
-
-
 def check_tools(run_id: str, events: Iterable[Event], toolbox: Toolbox) -> None:
     """Refuse to go on with plans whose tools are not what they were.
 

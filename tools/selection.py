@@ -10,9 +10,10 @@ fusion, Cormack, Clarke and Büttcher, "Reciprocal Rank Fusion outperforms Condo
 from __future__ import annotations
 
 import re
+from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import Any, Literal
 from weakref import WeakKeyDictionary
 
 from agentkit.cache import MISS, CacheStore
@@ -60,7 +61,7 @@ class ToolIndex:
         self._texts: dict[str, str] = {}
         self._known: WeakKeyDictionary[Tool, str] = WeakKeyDictionary()
         self._words = LexicalIndex()
-        self._vectors: dict[str, list[float]] = {}
+        self._vectors: dict[str, array[float]] = {}
         self._matrix: tuple[list[str], Any] | None = None
         self._toolbox = Toolbox(tools)
         self.add(self._toolbox.values())
@@ -98,24 +99,32 @@ class ToolIndex:
             for name, text in texts.items():
                 found = self._cache.get(*place, text)
                 if found is not MISS:
-                    self._vectors[name] = found
+                    self._vectors[name] = array("f", found)
         missing = {name: text for name, text in texts.items() if name not in self._vectors}
         if not missing:
             return
         vectors = await self._embedder.embed(list(missing.values()))
         for (name, text), vector in zip(missing.items(), vectors, strict=True):
-            self._vectors[name] = vector
+            self._vectors[name] = array("f", vector)
             if self._cache is not None:
                 self._cache.put(*place, text, vector)
         self._matrix = None
 
-    async def rank(self, task: str, k: int = 10, *, among: Iterable[str] | None = None) -> list[Picked]:
+    async def rank(
+        self,
+        task: str,
+        k: int = 10,
+        *,
+        among: Iterable[str] | None = None,
+        by: Literal["words", "meaning", "both"] = "both",
+    ) -> list[Picked]:
         """The tools that fit a task best, best first, each with its score and its places in the rankings.
 
         Args:
             task: What is to be done, in words.
             k: How many.
             among: Names of the tools to look at; all by default.
+            by: Which ranking to use. Without an embedder there is only that by words.
 
         Raises:
             ModelError: The embedder failed for good.
@@ -123,8 +132,10 @@ class ToolIndex:
         names = None if among is None else frozenset(among)
         keys = None if names is None or names >= self._texts.keys() else names
         depth = max(DEPTH, 2 * k)
-        rankings = {"words": [hit.key for hit in self._words.search(_telling(task), depth, keys=keys)]}
-        if self._embedder is not None:
+        rankings = {}
+        if by != "meaning" or self._embedder is None:
+            rankings["words"] = [hit.key for hit in self._words.search(_telling(task), depth, keys=keys)]
+        if by != "words" and self._embedder is not None:
             rankings["meaning"] = await self._nearest(task, depth, names)
         places = {by: {name: place for place, name in enumerate(found, 1)} for by, found in rankings.items()}
         return [
@@ -165,7 +176,8 @@ class ToolIndex:
             ) from None
         [asked] = await self._embedder.embed([task])
         if self._matrix is None:
-            matrix = np.array(list(self._vectors.values()), dtype=np.float32).reshape(-1, self._embedder.dimension)
+            vectors = b"".join(vector.tobytes() for vector in self._vectors.values())
+            matrix = np.frombuffer(vectors, dtype=np.float32).reshape(-1, self._embedder.dimension)
             lengths = np.linalg.norm(matrix, axis=1, keepdims=True)
             self._matrix = list(self._vectors), matrix / np.maximum(lengths, 1e-12)
         known, unit = self._matrix

@@ -14,6 +14,8 @@ from agentkit.events import (
     ApprovalAsked,
     ApprovalGiven,
     Event,
+    IntentClarified,
+    IntentJudged,
     ModelCalled,
     PlanChecked,
     PlanProposed,
@@ -66,6 +68,15 @@ class EventPrinter:
             self._line(f"[red]model: {escape(event.error)}[/]")
         elif self._verbose:
             self._line(f"[dim]model ({event.purpose}): {_tokens(event.usage)}, {event.seconds:.1f} s[/]")
+
+    def _intent_judged(self, event: IntentJudged) -> None:
+        if event.agent:
+            self._line(f"[bold blue]handed over[/] to {escape(event.agent)}")
+        elif self._verbose:
+            self._line(f"[dim]intent: {event.outcome} {escape(event.label)} {escape(event.why)}[/]")
+
+    def _intent_clarified(self, event: IntentClarified) -> None:
+        self._line(f"[bold]{escape(event.question)}[/] {escape(event.answer)}")
 
     def _tools_selected(self, event: ToolsSelected) -> None:
         names = ", ".join(row["tool"] for row in event.tools)
@@ -130,6 +141,8 @@ class EventPrinter:
     _shows: ClassVar[dict[type[Event], Any]] = {
         RunStarted: _run_started,
         ModelCalled: _model_called,
+        IntentJudged: _intent_judged,
+        IntentClarified: _intent_clarified,
         ToolsSelected: _tools_selected,
         PlanProposed: _plan_proposed,
         PlanChecked: _plan_checked,
