@@ -333,20 +333,9 @@ class MemoryFailed(Event):
 
 @dataclass(frozen=True, slots=True)
 class IntentJudged(Event):
-    """A request was classified, before anything was planned.
+    """A request was classified, before anything was planned, by the classifier of the agent `judge`.
 
-    Attributes:
-        outcome: ``in_scope``, ``out_of_scope`` or ``ambiguous``.
-        judge: The agent whose classifier it was.
-        reply: The answer to a request that is declined.
-        question: What is asked back.
-        tools: Names and globs of the tools that it is kept to.
-        tags: Their tags.
-        agent: Who takes it over.
-        label: What kind of request it is.
-        by: Who says so.
-        score: The classifier's number, if it gave one.
-        why: In words.
+    The other fields are those of `agentkit.planning.Intent`; `agent` is the one that takes the request over.
     """
 
     kind: ClassVar[str] = "intent_judged"
@@ -374,14 +363,10 @@ class IntentClarified(Event):
 
 @dataclass(frozen=True, slots=True)
 class ToolsSelected(Event):
-    """The tools that planners are told of were chosen, or more were added to them.
+    """The tools that planners are told of were chosen (plan `number` 0), or more were added after plan `number`.
 
-    Attributes:
-        tools: What was chosen or added, best first, each with its name, ``score`` and ``why``.
-        out_of: How many tools there are.
-        number: The plan after which more were added; 0 for the first choice.
-        reason: Why more were added; empty for the first choice.
-        within: The subgoal step that they are for.
+    `tools` are those that are new, best first, each with its name, ``score`` and ``why``, `out_of` how many there are
+    in all; `reason` says why more were added, `within` for which subgoal step.
     """
 
     kind: ClassVar[str] = "tools_selected"
