@@ -29,6 +29,9 @@ __all__ = ["ToolIndex", "ToolRetrieval"]
 DEPTH = 50
 """How many places of each ranking are fused, at least; more where more tools are asked for."""
 
+FUSION = 10
+"""How little the first places of a ranking stand out. Inventories are small beside what 60, the usual value, is for."""
+
 _BORDER = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _WORD = re.compile(r"[^\W\d_]+|\d+")
 _FUNCTION_WORDS = """
@@ -144,8 +147,13 @@ class ToolIndex:
                 round(score, 5),
                 ", ".join(f"{by} {found[name]}" for by, found in places.items() if name in found),
             )
-            for name, score in reciprocal_rank_fusion(rankings.values())[:k]
+            for name, score in self._fused(rankings)[:k]
         ]
+
+    def _fused(self, rankings: Mapping[str, list[str]]) -> list[tuple[str, float]]:
+        """One ranking of both. Meaning counts twice: words that happen to be shared mislead more often than it does."""
+        votes = [found for by, found in rankings.items() for _ in range(2 if by == "meaning" else 1)]
+        return reciprocal_rank_fusion(votes, k=FUSION)
 
     async def select(self, task: str, k: int = 10, always: Sequence[str] = ()) -> Toolbox:
         """The `k` tools of the inventory that fit a task best, and those that `always` names.

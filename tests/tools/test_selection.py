@@ -97,7 +97,7 @@ async def test_meaning_finds_what_words_do_not_and_both_say_why() -> None:
     assert (best.tool, best.why) == ("settle_bill", "meaning 1")
     [both, *_] = await index.rank("invoice: pay the bill", 2)
     assert (both.tool, both.why) == ("settle_bill", "words 1, meaning 1")
-    assert both.score == round(2 / 61, 5)
+    assert both.score == round(3 / 11, 5)
 
 
 async def test_only_the_tools_named_are_looked_at() -> None:
