@@ -184,8 +184,8 @@ class _Entrance:
             policy=other.policy,
             output=other.output_schema,
         )
-        run.settings = other.model_settings
         if other.model is not None:
+            run.settings = other.model_settings
             run.model = run.calling(resolve_model(other.model))
 
 

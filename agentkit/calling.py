@@ -9,7 +9,8 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from agentkit.errors import ModelError, ModelOutputError, ModelUnavailableError
-from agentkit.events import EventLog, ModelCalled
+from agentkit.eventlog import EventLog
+from agentkit.events import ModelCalled
 from agentkit.limits import LimitReached, Limits, Meter
 from agentkit.messages import (
     Json,

@@ -6,7 +6,7 @@ The journal, the trace, the command line's progress, the metrics and resume afte
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, TypeAlias
 
@@ -428,33 +428,3 @@ def from_json(row: Mapping[str, Json]) -> Event:
         return cls(**fields)
     except TypeError as error:
         raise JournalError(f"event {kind!r} does not have the fields of this version: {error}") from error
-
-
-class EventLog:
-    """The append-only stream of one run: remembers every event and hands each to its listeners, in order."""
-
-    __slots__ = ("_events", "_listeners")
-
-    def __init__(self, *listeners: Callable[[Event], None]) -> None:
-        self._events: list[Event] = []
-        self._listeners = listeners
-
-    def emit(self, event: Event) -> None:
-        """Append `event` and tell the listeners."""
-        self._events.append(event)
-        for listener in self._listeners:
-            listener(event)
-
-    def since(self, position: int) -> list[Event]:
-        """The events from `position` on, counted from 0."""
-        return self._events[position:]
-
-    def __iter__(self) -> Iterator[Event]:
-        return iter(self._events)
-
-    def __len__(self) -> int:
-        return len(self._events)
-
-    def snapshot(self) -> tuple[Event, ...]:
-        """All events so far."""
-        return tuple(self._events)

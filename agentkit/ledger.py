@@ -6,11 +6,11 @@ import json
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from agentkit.eventlog import EventLog
 from agentkit.events import (
     ApprovalAsked,
     ApprovalGiven,
     Event,
-    EventLog,
     StepFinished,
     StepReused,
     StepStarted,

@@ -12,7 +12,8 @@ from typing import Any
 from agentkit.cache import CacheStore
 from agentkit.calling import ModelCaller
 from agentkit.clock import SystemClock
-from agentkit.events import Event, EventLog, StepFinished, StepStarted
+from agentkit.eventlog import EventLog
+from agentkit.events import Event, StepFinished, StepStarted
 from agentkit.ledger import Ledger
 from agentkit.limits import Limits, Meter
 from agentkit.messages import ModelSettings

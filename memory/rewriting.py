@@ -9,7 +9,7 @@ from typing import Protocol
 from agentkit.calling import ModelCaller
 from agentkit.clock import SystemClock
 from agentkit.errors import ModelOutputError
-from agentkit.events import EventLog
+from agentkit.eventlog import EventLog
 from agentkit.limits import Limits, Meter
 from agentkit.messages import Message, ModelSettings, system, user
 from agentkit.protocols import Model

@@ -11,7 +11,8 @@ import pytest
 from agentkit import Agent, Limits
 from agentkit.calling import ModelCaller
 from agentkit.errors import DefinitionError
-from agentkit.events import EventLog, ModelCalled
+from agentkit.eventlog import EventLog
+from agentkit.events import ModelCalled
 from agentkit.limits import LimitReached, Meter
 from agentkit.messages import ModelProfile, ModelRequest, ModelResponse, Price, TextDelta, Usage, user
 from agentkit.models.prices import (
