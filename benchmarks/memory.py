@@ -1,4 +1,4 @@
-"""``python -m benchmarks.memory``: what long-term memory recalls, and how fast it is at 10,000 and 100,000 memories."""
+"""``python -m benchmarks.memory``: what memory recalls, how true it is kept, and how fast it is at up to 100,000."""
 
 from __future__ import annotations
 
@@ -17,7 +17,20 @@ from typing import Any, get_args
 
 from agentkit.embeddings import MiniLM
 from agentkit.evals.memory_set import WAYS, QuestionType, evaluate_recall, fill, memory_set
-from agentkit.memory import ChromaStore, InMemoryStore, LongTermMemory, Memory, MemoryStore, Scope, SqliteStore
+from agentkit.evals.memory_updates import ONE_VALUE_EACH, Change, evaluate_updates
+from agentkit.limits import Limits
+from agentkit.memory import (
+    ChromaStore,
+    InMemoryStore,
+    LongTermMemory,
+    Memory,
+    MemoryStore,
+    ModelDecider,
+    Scope,
+    SqliteStore,
+)
+from agentkit.models import resolve_model
+from agentkit.run import Run
 
 SIZES = (10_000, 100_000)
 TARGETS = {10_000: 15.0, 100_000: 40.0}
@@ -185,20 +198,47 @@ async def print_quality(people: int) -> None:
     await store.aclose()
 
 
+async def print_updates(people: int, model: str | None) -> None:
+    """One row a way to keep memory true."""
+    print("| | updates | contradictions | unchanged | unusable replies | a memory, ms |")
+    print("|---" * 6 + "|")
+    if model is None:
+        ways: dict[str, dict[str, Any]] = {
+            "rules": {},
+            "rules, told that each relation has one value": {"relations": ONE_VALUE_EACH},
+        }
+    else:
+        unlimited = Limits(model_calls=None)
+        ways = {model: {"decide": ModelDecider(), "run": Run(model=resolve_model(model), limits=unlimited)}}
+    for name, options in ways.items():
+        started = time.perf_counter()
+        report = await evaluate_updates(people=people, embedder=MiniLM(), **options)
+        took = (time.perf_counter() - started) / len(memory_set(people=people).memories)
+        changes: tuple[Change, ...] = get_args(Change)
+        shares = " | ".join(f"{report.accuracy(change):.2f}" for change in changes)
+        print(f"| {name}, {people} people | {shares} | {report.flagged} | {took * 1e3:,.0f} |", flush=True)
+
+
 def main() -> None:
-    """Print both tables, or what is asked for."""
+    """Print the tables, or what is asked for."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.memory", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="10,000 memories and fewer questions")
-    parser.add_argument("--only", choices=("quality", "speed"))
+    parser.add_argument("--only", choices=("quality", "updates", "speed"))
+    parser.add_argument("--model", help="with --only updates: a model id that decides instead of rules")
+    parser.add_argument("--people", type=int, default=60, help="with --only updates: how many are spoken of")
     parser.add_argument("--one", nargs=2, metavar=("STORE", "SIZE"), help="one store at one size, as JSON")
     options = parser.parse_args()
     if options.one:
         print(json.dumps(asyncio.run(speed(options.one[0], int(options.one[1])))))
         return
-    if options.only != "speed":
+    people = 20 if options.quick else options.people
+    if options.only in (None, "quality"):
         asyncio.run(print_quality(20 if options.quick else 60))
         print()
-    if options.only != "quality":
+    if options.only in (None, "updates"):
+        asyncio.run(print_updates(people, options.model))
+        print()
+    if options.only in (None, "speed"):
         print_speed(SIZES[:1] if options.quick else SIZES)
 
 

@@ -9,7 +9,7 @@ like (``exact``), and every person has relatives with the same kinds of facts, w
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -266,11 +266,27 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """What a memory says: of whom, about what, and which value."""
+
+    about: str
+    topic: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
 class MemorySet:
-    """Memories in the order in which they were learnt, and questions about them."""
+    """Memories in the order in which they were learnt, and questions about them.
+
+    Attributes:
+        memories: The memories.
+        questions: The questions.
+        told: What those that speak of a topic say, by their ids.
+    """
 
     memories: tuple[Memory, ...]
     questions: tuple[Question, ...]
+    told: Mapping[str, Told]
 
 
 def memory_set(*, seed: int = 7, people: int = 60) -> MemorySet:
@@ -288,6 +304,7 @@ class _Generator:
         self._random = random.Random(seed)
         self._memories: list[Memory] = []
         self._questions: list[Question] = []
+        self._told: dict[str, Told] = {}
         self._end = START + (_DAYS + 1) * DAY
 
     def generate(self, people: int) -> MemorySet:
@@ -306,7 +323,7 @@ class _Generator:
                 day = self._day()
                 self._keep(chatter.format(p=person, d=_date(day)), day, kind="episode")
         order = sorted(self._memories, key=lambda memory: memory.created)
-        return MemorySet(tuple(order), tuple(self._questions))
+        return MemorySet(tuple(order), tuple(self._questions), self._told)
 
     def _fact(self, person: str, topic: _Topic, *, ask: bool = True) -> None:
         memory = self._tell(person, topic, self._random.choice(topic.values), self._day())
@@ -345,7 +362,9 @@ class _Generator:
         self._questions.append(Question(text, kind, answer.id, self._end))
 
     def _tell(self, person: str, topic: _Topic, value: str, at: float, supersedes: tuple[str, ...] = ()) -> Memory:
-        return self._keep(self._random.choice(topic.told).format(p=person, v=value), at, supersedes=supersedes)
+        memory = self._keep(self._random.choice(topic.told).format(p=person, v=value), at, supersedes=supersedes)
+        self._told[memory.id] = Told(person, topic.then, value)
+        return memory
 
     def _keep(
         self, text: str, at: float, *, kind: Literal["fact", "episode"] = "fact", supersedes: tuple[str, ...] = ()

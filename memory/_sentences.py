@@ -44,6 +44,11 @@ def sentences(text: str) -> list[str]:
     return found
 
 
+def clauses(sentence: str) -> list[str]:
+    """The parts of a sentence in each of which the user says something of themselves: "I …, and my …"."""
+    return re.split(r",? (?:and|but) (?=I\b|my |My )|; (?=I\b|my |My )", sentence)
+
+
 def long_forms(text: str) -> str:
     """The text without contractions such as "don't"."""
     text = text.replace("’", "'")

@@ -197,13 +197,13 @@ def _means_the_same(text: str, related: Related) -> bool:
 
 
 def _within(text: str, memory: Memory) -> Verdict | None:
-    """Whether one of two texts of the same subject says all that the other says, in the same order."""
+    """Whether one of two texts says what the other says, and goes on."""
     new, old = _plain(text), _plain(memory.text)
-    if _denials(new) != _denials(old) or new[:1] != old[:1] or min(len(new), len(old)) < _LEAST_WORDS:
+    if _denials(new) != _denials(old) or min(len(new), len(old)) < _LEAST_WORDS:
         return None
-    if _in_order(new, old):
+    if old[: len(new)] == new:
         return Verdict("ignore", (memory.id,), why="it is known in more detail")
-    if _in_order(old, new):
+    if new[: len(old)] == old:
         return Verdict("replace", (memory.id,), why="it says the same in more detail")
     return None
 
@@ -225,11 +225,6 @@ def _marks(text: str) -> tuple[frozenset[str], frozenset[str]]:
     words = re.findall(r"\w+", text)
     named = {word.lower() for word in words[1:] if word[0].isupper() or word[0].isdigit()}
     return frozenset(named), _denials([word.lower() for word in words])
-
-
-def _in_order(few: Sequence[str], many: Sequence[str]) -> bool:
-    rest = iter(many)
-    return all(word in rest for word in few)
 
 
 def _contained(asked: str, text: str) -> bool:

@@ -12,7 +12,7 @@ from agentkit.calling import ModelCaller
 from agentkit.clock import SystemClock
 from agentkit.errors import DefinitionError
 from agentkit.memory._dates import begins, dated, day_of, ends
-from agentkit.memory._sentences import sentences, third_person
+from agentkit.memory._sentences import clauses, sentences, third_person
 from agentkit.memory.records import Kind
 from agentkit.memory.statements import Grammar
 from agentkit.messages import Json, ModelSettings, system, user
@@ -96,7 +96,7 @@ class RuleExtractor:
 
     async def extract(self, turn: Turn, run: Run | None, now: float) -> Sequence[Candidate]:
         """The statements of the task, and the answer if it is a judgement."""
-        found = [self._candidate(sentence, now) for sentence in sentences(turn.task)]
+        found = [self._candidate(part, now) for sentence in sentences(turn.task) for part in clauses(sentence)]
         return [one for one in (*found, _judgement(turn)) if one is not None]
 
     def _candidate(self, sentence: str, now: float) -> Candidate | None:

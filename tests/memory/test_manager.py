@@ -110,6 +110,11 @@ def turn(task: str, output: str = "Fine.", user: str = "anna", **more: Any) -> T
             ["insert", "replace"],
             ["Order 17 came broken and was sent back."],
         ),
+        (
+            ["Write to Ada by fax.", "Write to the sister of Ada by fax."],
+            ["insert"] * 2,
+            ["Write to Ada by fax.", "Write to the sister of Ada by fax."],
+        ),
         (["Order 17 came.", "Order 18 came."], ["insert"] * 2, ["Order 17 came.", "Order 18 came."]),
         (["Ada lives in New York.", "Ada moved to New Delhi."], ["insert", "replace"], ["Ada moved to New Delhi."]),
     ],

@@ -8,7 +8,7 @@ import pytest
 
 from agentkit.memory import Grammar, Relation, Statement
 from agentkit.memory._dates import begins, dated, ends
-from agentkit.memory._sentences import sentences, third_person
+from agentkit.memory._sentences import clauses, sentences, third_person
 
 SATURDAY = datetime(2026, 11, 21, 10, tzinfo=UTC).timestamp()
 
@@ -28,6 +28,14 @@ SATURDAY = datetime(2026, 11, 21, 10, tzinfo=UTC).timestamp()
 )
 def test_what_users_say_of_themselves_is_told_of_the_user(said: str, told: str) -> None:
     assert third_person(said) == told
+
+
+def test_what_the_user_says_of_two_things_is_taken_apart() -> None:
+    assert clauses("I live in Bern, and my son is 3 but I love jazz and tea.") == [
+        "I live in Bern",
+        "my son is 3",
+        "I love jazz and tea.",
+    ]
 
 
 def test_sentences_end_at_their_marks_and_at_lines() -> None:
