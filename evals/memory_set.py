@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from agentkit.evals._memory_topics import CHATTER, FIRST, LAST, MONTHS, RELATIVES, STATES, THINGS, TOPICS, Topic
 from agentkit.memory import LongTermMemory, Memory, MemoryStore, Scope, Weights
 
 QuestionType: TypeAlias = Literal["fact", "exact", "update", "contradiction", "time"]
@@ -25,225 +26,6 @@ START = 1_704_067_200.0
 
 DAY = 86_400.0
 _DAYS = 730
-
-_FIRST = [
-    "Ada",
-    "Bruno",
-    "Clara",
-    "Dmitri",
-    "Elena",
-    "Farid",
-    "Greta",
-    "Hugo",
-    "Ines",
-    "Jonas",
-    "Kira",
-    "Lars",
-    "Mona",
-    "Nils",
-    "Olga",
-    "Pablo",
-    "Rosa",
-    "Sven",
-    "Tara",
-    "Umar",
-    "Vera",
-    "Wim",
-    "Yara",
-    "Zeno",
-    "Alma",
-    "Boris",
-    "Carla",
-    "Dario",
-    "Emil",
-    "Fiona",
-]
-_LAST = [
-    "Keller",
-    "Moreau",
-    "Novak",
-    "Okafor",
-    "Petrov",
-    "Quist",
-    "Rossi",
-    "Silva",
-    "Tanaka",
-    "Ulrich",
-    "Varga",
-    "Weiss",
-    "Yilmaz",
-    "Zhou",
-    "Abbas",
-    "Berg",
-    "Costa",
-    "Duarte",
-    "Eklund",
-    "Fischer",
-]
-
-
-@dataclass(frozen=True, slots=True)
-class _Topic:
-    """A kind of fact: how it is told, how it is asked for now and for a month, and its values."""
-
-    told: Sequence[str]
-    asked: Sequence[str]
-    then: str
-    values: Sequence[str]
-
-
-_TOPICS = (
-    _Topic(
-        ("{p} lives in {v}.", "{p} has moved to {v}.", "{p} now rents a flat in {v}."),
-        ("Which town does {p} call home?", "Where should I send a parcel for {p}?"),
-        "In which town was {p} at home in {t}?",
-        ["Bern", "Porto", "Ghent", "Krakow", "Lyon", "Turin", "Malmo", "Graz", "Bilbao", "Leeds", "Tartu", "Split"],
-    ),
-    _Topic(
-        ("{p} works as a {v}.", "{p} started a new job as a {v}.", "{p} earns a living as a {v}."),
-        ("What is the profession of {p}?", "What does {p} do at the office all day?"),
-        "What was the profession of {p} in {t}?",
-        [
-            "nurse",
-            "baker",
-            "lawyer",
-            "welder",
-            "pilot",
-            "gardener",
-            "dentist",
-            "tailor",
-            "teacher",
-            "plumber",
-            "chemist",
-            "farmer",
-        ],
-    ),
-    _Topic(
-        ("{p} cannot eat {v}.", "{p} is allergic to {v}.", "The doctor told {p} to avoid {v}."),
-        ("What must not be in the dinner I cook for {p}?", "Which food makes {p} ill?"),
-        "Which food did {p} have to leave out in {t}?",
-        [
-            "peanuts",
-            "shellfish",
-            "gluten",
-            "eggs",
-            "sesame",
-            "celery",
-            "mustard",
-            "soy",
-            "lupin",
-            "strawberries",
-            "milk",
-            "almonds",
-        ],
-    ),
-    _Topic(
-        ("{p} drives a {v}.", "{p} bought a {v}.", "{p} sold the old car and got a {v}."),
-        ("Which vehicle belongs to {p}?", "What should I look for in the car park to find {p}?"),
-        "Which vehicle did {p} have in {t}?",
-        ["Fiat", "Volvo", "Skoda", "Toyota", "Mazda", "Renault", "Tesla", "Honda", "Peugeot", "Saab", "Kia", "Subaru"],
-    ),
-    _Topic(
-        ("{p} plays the {v}.", "{p} takes lessons on the {v}.", "{p} has taken up the {v}."),
-        ("Which instrument would {p} bring to a concert?", "What kind of music lesson does {p} go to?"),
-        "Which instrument did {p} practise in {t}?",
-        [
-            "cello",
-            "flute",
-            "trumpet",
-            "harp",
-            "banjo",
-            "oboe",
-            "drums",
-            "organ",
-            "violin",
-            "tuba",
-            "zither",
-            "clarinet",
-        ],
-    ),
-    _Topic(
-        ("{p} is learning {v}.", "{p} has signed up for a course in {v}.", "{p} practises {v} every evening."),
-        ("Which language does {p} study?", "In what tongue is {p} trying to become fluent?"),
-        "Which language was {p} studying in {t}?",
-        [
-            "Finnish",
-            "Korean",
-            "Arabic",
-            "Welsh",
-            "Hindi",
-            "Basque",
-            "Swahili",
-            "Czech",
-            "Greek",
-            "Thai",
-            "Maltese",
-            "Danish",
-        ],
-    ),
-    _Topic(
-        ("{p} has a pet {v}.", "{p} adopted a {v}.", "A {v} has come to live with {p}."),
-        ("What animal waits at home for {p}?", "Which creature does {p} feed every morning?"),
-        "What animal did {p} keep in {t}?",
-        [
-            "parrot",
-            "ferret",
-            "tortoise",
-            "hamster",
-            "spaniel",
-            "gecko",
-            "rabbit",
-            "goldfish",
-            "beagle",
-            "canary",
-            "hedgehog",
-            "poodle",
-        ],
-    ),
-    _Topic(
-        ("{p} wants to be reached by {v}.", "Contact {p} through {v}.", "{p} only answers on {v}."),
-        ("How do I get a message to {p}?", "What is the best channel to write to {p}?"),
-        "How did one get a message to {p} in {t}?",
-        [
-            "e-mail",
-            "Signal",
-            "Telegram",
-            "fax",
-            "post",
-            "Matrix",
-            "WhatsApp",
-            "Threema",
-            "Skype",
-            "Slack",
-            "pager",
-            "Discord",
-        ],
-    ),
-)
-_RELATIVES = ("brother", "sister", "neighbour", "cousin")
-_CHATTER = (
-    "We talked about {p} and the weather on {d}.",
-    "{p} was late for lunch on {d}.",
-    "Reminded the user to call {p} back about the photos.",
-    "{p} sent a postcard and hopes to visit soon.",
-    "The user laughed about a story that {p} told at the party.",
-)
-_THINGS = ("lamp", "desk", "kettle", "tent", "camera", "coat", "clock", "vase")
-_STATES = ("came late", "was sent back", "never arrived", "came broken", "was cancelled", "came twice")
-_MONTHS = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-]
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,24 +90,24 @@ class _Generator:
         self._end = START + (_DAYS + 1) * DAY
 
     def generate(self, people: int) -> MemorySet:
-        names = [f"{first} {last}" for first in _FIRST for last in _LAST]
+        names = [f"{first} {last}" for first in FIRST for last in LAST]
         for person in self._random.sample(names, people):
-            topics = self._random.sample(_TOPICS, 6)
+            topics = self._random.sample(TOPICS, 6)
             self._fact(person, topics[0])
             self._update(person, topics[1])
             self._contradiction(person, topics[2])
             self._exact(person)
             self._fact(person, topics[3], ask=False)
             for topic in topics[:5]:
-                relative = f"The {self._random.choice(_RELATIVES)} of {person}"
+                relative = f"The {self._random.choice(RELATIVES)} of {person}"
                 self._tell(relative, topic, self._random.choice(topic.values), self._day())
-            for chatter in self._random.sample(_CHATTER, 3):
+            for chatter in self._random.sample(CHATTER, 3):
                 day = self._day()
                 self._keep(chatter.format(p=person, d=_date(day)), day, kind="episode")
         order = sorted(self._memories, key=lambda memory: memory.created)
         return MemorySet(tuple(order), tuple(self._questions), self._told)
 
-    def _fact(self, person: str, topic: _Topic, *, ask: bool = True) -> None:
+    def _fact(self, person: str, topic: Topic, *, ask: bool = True) -> None:
         memory = self._tell(person, topic, self._random.choice(topic.values), self._day())
         if ask:
             self._ask("fact", person, topic, memory)
@@ -333,11 +115,11 @@ class _Generator:
     def _exact(self, person: str) -> None:
         """An order among many that look like it."""
         number = self._random.randrange(10_000, 99_999)
-        thing, state = self._random.choice(_THINGS), self._random.choice(_STATES)
+        thing, state = self._random.choice(THINGS), self._random.choice(STATES)
         memory = self._keep(f"{person} ordered a {thing}, number {number}, which {state}.", self._day())
         self._questions.append(Question(f"What happened to order {number}?", "exact", memory.id, self._end))
 
-    def _update(self, person: str, topic: _Topic) -> None:
+    def _update(self, person: str, topic: Topic) -> None:
         """It changes three times, and each change is known to be one."""
         days = sorted(self._random.sample(range(1, _DAYS, 45), 4))
         told: list[Memory] = []
@@ -350,18 +132,18 @@ class _Generator:
         text = topic.then.format(p=person, t=_month(about))
         self._questions.append(Question(text, "time", told[number].id, self._end, about))
 
-    def _contradiction(self, person: str, topic: _Topic) -> None:
+    def _contradiction(self, person: str, topic: Topic) -> None:
         """It is told twice, and nobody says that the first was wrong."""
         early, late = sorted(self._random.sample(range(1, _DAYS, 45), 2))
         first, second = self._random.sample(list(topic.values), 2)
         self._tell(person, topic, first, START + early * DAY)
         self._ask("contradiction", person, topic, self._tell(person, topic, second, START + late * DAY))
 
-    def _ask(self, kind: QuestionType, person: str, topic: _Topic, answer: Memory) -> None:
+    def _ask(self, kind: QuestionType, person: str, topic: Topic, answer: Memory) -> None:
         text = self._random.choice(topic.asked).format(p=person)
         self._questions.append(Question(text, kind, answer.id, self._end))
 
-    def _tell(self, person: str, topic: _Topic, value: str, at: float, supersedes: tuple[str, ...] = ()) -> Memory:
+    def _tell(self, person: str, topic: Topic, value: str, at: float, supersedes: tuple[str, ...] = ()) -> Memory:
         memory = self._keep(self._random.choice(topic.told).format(p=person, v=value), at, supersedes=supersedes)
         self._told[memory.id] = Told(person, topic.then, value)
         return memory
@@ -385,7 +167,7 @@ def _date(at: float) -> str:
 
 def _month(at: float) -> str:
     months = int((at - START) / DAY / 30.44)
-    return f"{_MONTHS[months % 12]} {2024 + months // 12}"
+    return f"{MONTHS[months % 12]} {2024 + months // 12}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ _ADVERBS = (
     "absolutely|actually|already|also|always|currently|definitely|just|mostly|never|no longer|now|often|only|really|"
     "recently|still|sometimes|usually"
 )
-_I_DO = re.compile(rf"\bI\b((?: (?:{_ADVERBS}))*) (\w+)")
+_I_DO = re.compile(rf"\b[Ii]\b((?: (?:{_ADVERBS}))*) (\w+)")
 _FIRST_PERSON = re.compile(r"\b(I|my|me|mine|myself)\b", re.IGNORECASE)
 _OTHERS = {"i": "the user", "my": "the user's", "me": "the user", "mine": "the user's", "myself": "themselves"}
 _AS_IT_IS = re.compile(

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol, TypeAlias
 
 from agentkit.lexical import query_words
 from agentkit.memory._dates import day_of
-from agentkit.memory.extraction import Candidate, caller_of
+from agentkit.memory.extraction import WISH, Candidate, caller_of
 from agentkit.memory.records import Memory
 from agentkit.memory.statements import Grammar, Statement, is_over
 from agentkit.messages import Json, ModelSettings, system, user
@@ -107,8 +107,11 @@ class RuleDecider:
                 return Verdict("ignore", (one.memory.id,), why="it is known")
         if candidate.kind == "lesson":
             return next((found for one in related if (found := _lessons(candidate, one.memory))), _new())
+        if candidate.text.startswith(WISH):
+            return next((found for one in related if (found := _wishes(candidate.text, one.memory))), _new())
         new = self._grammar.read(candidate.text)
         if new is not None:
+            new = replace(new, changes=new.changes or candidate.changes)
             verdicts = [self._compare(candidate, new, one.memory) for one in related]
             concerned = [verdict for verdict in verdicts if verdict is not None]
             if concerned:
@@ -236,8 +239,8 @@ def _contained(asked: str, text: str) -> bool:
 # lessons
 
 _DIRECTIVE = re.compile(
-    r"^(?:no,? |please |you should |always )*(?P<no>do not |don't |never )?(?P<verb>[a-z]+) (?P<object>.+?)"
-    r"(?: (?:instead of|rather than|and not|not) (?P<other>.+?))?[.!]*$",
+    r"^(?:no,? |please |you should |always |from now on,? )*(?P<no>do not |don't |never )?(?P<verb>[a-z]+) "
+    r"(?P<object>.+?)(?: (?:instead of|rather than|and not|not) (?P<other>.+?))?[.!]*$",
     re.IGNORECASE,
 )
 _PLACES = ("in", "to", "by", "as", "with", "from", "on")
@@ -246,18 +249,28 @@ _ALIKE = 0.5
 
 def _lessons(candidate: Candidate, memory: Memory) -> Verdict | None:
     """Whether two lessons for like tasks tell to do different things."""
-    new, old = _DIRECTIVE.match(candidate.text), _DIRECTIVE.match(memory.text)
-    if new is None or old is None or not _like(candidate.context, memory.context):
+    if not _like(candidate.context, memory.context) or not _clash(candidate.text, memory.text):
         return None
-    if new["verb"].lower() != old["verb"].lower():
-        return None
+    return Verdict("contradict", (memory.id,), why="they tell different things for like tasks")
+
+
+def _clash(one: str, other: str) -> bool:
+    """Whether two directives tell to do different things of the same."""
+    new, old = _DIRECTIVE.match(one), _DIRECTIVE.match(other)
+    if new is None or old is None or new["verb"].lower() != old["verb"].lower():
+        return False
+    if bool(new["no"]) != bool(old["no"]):
+        return _plain(new["object"]) == _plain(old["object"])
     slot, value = _slot(new["object"])
     old_slot, old_value = _slot(old["object"])
-    if bool(new["no"]) != bool(old["no"]):
-        clash = _plain(new["object"]) == _plain(old["object"])
-    else:
-        clash = slot == old_slot and value != old_value and not new["no"]
-    return Verdict("contradict", (memory.id,), why="they tell different things for like tasks") if clash else None
+    return slot == old_slot and value != old_value and not new["no"]
+
+
+def _wishes(text: str, memory: Memory) -> Verdict | None:
+    """Whether two standing wishes of the user cannot both be met; the later one says that things change."""
+    if not memory.text.startswith(WISH) or not _clash(text.removeprefix(WISH), memory.text.removeprefix(WISH)):
+        return None
+    return Verdict("replace", (memory.id,), why="the user wants something else now")
 
 
 def _slot(told: str) -> tuple[str, str]:
@@ -302,14 +315,19 @@ _LETTERS = "abcdefghij"
 class ModelDecider:
     """Asks a model about all candidates of a turn in one call; it is not asked if nothing known may concern them.
 
+    What it says of a memory that the rules read as speaking of somebody or something else is not done, so that a weak
+    model loses nothing.
+
     Args:
         model: Which one; the agent's own by default.
+        grammar: What the rules understand.
     """
 
     at_once = len(_LETTERS)
 
-    def __init__(self, model: str | Model | None = None) -> None:
+    def __init__(self, model: str | Model | None = None, *, grammar: Grammar | None = None) -> None:
         self._model = None if model is None else resolve_model(model)
+        self._grammar = grammar or Grammar()
 
     @property
     def name(self) -> str:
@@ -336,7 +354,20 @@ class ModelDecider:
         settings = ModelSettings(temperature=0.0, max_tokens=120 * len(names)).for_profile(caller.profile)
         messages = (system(_INSTRUCTIONS, cache=True), user("\n".join(lines)))
         said = await caller.json(messages, _schema(names, len(known)), purpose="memory", settings=settings)
-        return [_verdict(said[name], one, known) for name, one in zip(names, candidates, strict=True)]
+        found = [_verdict(said[name], one, known) for name, one in zip(names, candidates, strict=True)]
+        return [self._safe(verdict, one, known) for verdict, one in zip(found, candidates, strict=True)]
+
+    def _safe(self, verdict: Verdict, candidate: Candidate, known: Sequence[Memory]) -> Verdict:
+        new = self._grammar.read(candidate.text)
+        for memory in known:
+            old = self._grammar.read(memory.text)
+            if memory.id in verdict.targets and new and old and _differ(new, old):
+                return Verdict("insert", why=f"{verdict.why} (not done: it speaks of something else)")
+        return verdict
+
+
+def _differ(new: Statement, old: Statement) -> bool:
+    return (new.subject, new.relation) != (old.subject, old.relation)
 
 
 def _told(memory: Memory) -> str:

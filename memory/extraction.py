@@ -14,7 +14,7 @@ from agentkit.errors import DefinitionError
 from agentkit.memory._dates import begins, dated, day_of, ends
 from agentkit.memory._sentences import clauses, sentences, third_person
 from agentkit.memory.records import Kind
-from agentkit.memory.statements import Grammar
+from agentkit.memory.statements import Grammar, without_opening
 from agentkit.messages import Json, ModelSettings, system, user
 from agentkit.models import resolve_model
 from agentkit.protocols import Model
@@ -37,6 +37,8 @@ class Candidate:
         valid_from: Since when it is true, Unix seconds; None for when it was said.
         valid_until: Until when; None for open.
         forget: The user asks to forget what says this.
+        changes: It says that something has changed.
+        only_known: Keep it only if it concerns something known: by itself it is not worth keeping.
         flagged: Why a person should look at it.
         metadata: Values by name, for the record.
     """
@@ -50,6 +52,8 @@ class Candidate:
     valid_from: float | None = None
     valid_until: float | None = None
     forget: bool = False
+    changes: bool = False
+    only_known: bool = False
     flagged: str = ""
     metadata: Mapping[str, Json] = field(default_factory=dict)
 
@@ -67,15 +71,24 @@ class Extractor(Protocol):
         ...
 
 
+WISH = "The user wants: "
+"""How a memory of a standing wish begins, such as "always answer in German"."""
+
 _FORGET = re.compile(r"^(?:please )?forget (?:that |about |it: )?(?P<what>.+)$", re.IGNORECASE)
 _REMEMBER = re.compile(
-    r"^(?:please )?(?:remember|note|keep in mind|do not forget|don't forget)(?: that|:)? (?P<what>.+)$", re.IGNORECASE
+    r"^(?:please )?(?:remember|note|keep in mind|do not forget|don't forget)(?: that|[:,])? (?P<what>.+)$",
+    re.IGNORECASE,
 )
 _ALWAYS = re.compile(r"^(?:please )?(?:from now on,? |always |never )", re.IGNORECASE)
 _CALL_ME = re.compile(r"^(?:please )?call me (?P<name>.+?)[.!]?$", re.IGNORECASE)
 _JUDGEMENT = re.compile(
     r"\b(rate|rank|grade|score|how (?:good|funny|likely|much do you like)|your (?:opinion|favou?rite|view)"
     r"|do you (?:like|think|prefer)|what do you think|from 1 to \d+|1 ?[-–] ?(?:5|10))\b",
+    re.IGNORECASE,
+)
+_PASSING = re.compile(
+    r"\bhas an? (?:\w+ )?(?:question|problem|idea|issue|request|suggestion|doubt|feeling|point)\b"
+    r"|\b(?:likes?|loves?|hates?|prefers?) (?:this|that|it|them|these|those)$",
     re.IGNORECASE,
 )
 _OPINIONS = ("opinion of ", "choice of ", "rating of ", "prefers")
@@ -108,19 +121,20 @@ class RuleExtractor:
             return Candidate(text=third_person(asked["what"]), quote=sentence, forget=True)
         asked = _REMEMBER.match(sentence)
         text = third_person(asked["what"] if asked else sentence)
-        said = self._grammar.read(text)
-        if said is None and asked is None and not _ALWAYS.match(sentence):
+        said, until = self._grammar.read(text), ends(text, now)
+        wish = said is None and asked is None and bool(_ALWAYS.match(sentence))
+        for_now = until is not None and text.startswith("The user is ") and not text.endswith("?")
+        if not (said or asked or wish or for_now) or (asked is None and _PASSING.search(text)):
             return None
-        if asked is None and said is not None and not _is_named(text, said.subject):
-            return None
-        wish = said is None and asked is None
         return Candidate(
-            text=dated(f"The user wants: {text}" if wish else text, now),
+            text=dated(f"{WISH}{text}" if wish else without_opening(text), now),
             kind="preference" if wish or (said and said.relation.startswith(_OPINIONS)) else "fact",
             quote=sentence,
             importance=0.8 if asked or wish else 0.5,
             valid_from=begins(text, now),
-            valid_until=ends(text, now),
+            valid_until=until,
+            changes=said is not None and said.changes,
+            only_known=asked is None and said is not None and not _is_named(text, said.subject),
         )
 
 

@@ -183,7 +183,10 @@ class Manager:
             batch = [replace(one, flagged=one.flagged or reason) for one in batch]
             verdicts = [Verdict("insert", why=reason) for _ in batch]
         done = []
-        for candidate, verdict in zip(batch, verdicts, strict=True):
+        for candidate, said in zip(batch, verdicts, strict=True):
+            verdict = said
+            if candidate.only_known and said.opinion == "insert":
+                verdict = Verdict("ignore", why=f"{said.why}, and it is not worth keeping by itself")
             source = Provenance(by=by, run_id=run.id if run else "", quote=candidate.quote)
             written = await self._writing.write(candidate, verdict, scope, owner, source, now, run)
             by_whom = f"{who}, {written.settled_by}" if written.settled_by else who

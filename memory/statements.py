@@ -74,7 +74,8 @@ RELATIONS: tuple[Relation, ...] = (
         r"(?:works?|working|is working) (?:at|for)|(?:has )?joined|is employed (?:at|by)|moved to work for",
         single=True,
     ),
-    Relation("called", r"(?:is|wants to be|would like to be|likes to be) (?:called|named)|goes by", single=True),
+    Relation("called", r"is (?:called|named)", single=True),
+    Relation("wants to be called", r"(?:wants|would like|likes) to be called|goes by", single=True),
     Relation(
         "contact",
         r"(?:wants|prefers|likes|would like) to be (?:reached|contacted) (?:by|on|via|through|at)|answers on"
@@ -83,13 +84,14 @@ RELATIONS: tuple[Relation, ...] = (
     ),
     Relation("spouse", r"is married to|(?:has )?married", single=True),
     Relation("vehicle", r"drives?|sold the old car and (?:got|bought)", single=True),
-    Relation("diet", r"is an?(?= (?:vegan|vegetarian|pescatarian)\b)", single=True),
+    Relation("diet", r"is(?: an?)?(?= (?:vegan|vegetarian|pescatarian)\b)", single=True),
     Relation("cannot eat", r"is allergic to|cannot eat|must not eat|has to avoid|avoids|does not tolerate"),
     Relation("plays", r"plays|takes (?:\w+ )?lessons on|(?:has )?taken up|(?:has )?started to play"),
     Relation("studies", r"is (?:learning|studying)|studies|learns|practises|practices|has signed up for a course in"),
     Relation("pet", r"has a pet|(?:has )?adopted"),
     Relation("has", r"has|owns|(?:has )?bought|(?:has )?got"),
     Relation("speaks", r"speaks"),
+    Relation("is a", r"is an?"),
 )
 """The relations that are known by default."""
 
@@ -112,10 +114,21 @@ _PREFERS = re.compile(
 _PREFERS_ONE = re.compile(r"^(?P<subject>.+?) (?:(?:now|really|still|always) )?prefers? (?P<value>.+)$", re.IGNORECASE)
 _ATTRIBUTE = re.compile(
     r"^(?:(?P<subject>.+?)'s (?P<name>[\w -]+?)|the (?P<name2>[\w -]+?) of (?P<subject2>.+?)) (?:is|are|was|will be) "
-    r"(?:now |in fact |actually )?(?P<value>.+)$",
+    r"(?:now |in fact |actually )?(?P<value>(?!called |named ).+)$",
     re.IGNORECASE,
 )
 _AGE = re.compile(r"^(?P<subject>.+?) is (?P<value>\d+)(?: years old)?$", re.IGNORECASE)
+_COUNT = re.compile(
+    r"^(?P<subject>.+?) (?:(?:now|also) )?has (?P<value>no|one|two|three|four|five|six|seven|eight|nine|ten|\d+) "
+    r"(?P<name>[\w -]+?)(?P<more>(?:,|:| called| named| and| in| at| on).*)?$",
+    re.IGNORECASE,
+)
+_THING = re.compile(
+    r"^the (?P<subject>[\w' -]+?) (?:is|are) (?:now |in fact |actually )?(?P<value>(?!not\b).+)$", re.IGNORECASE
+)
+_CONTACT = re.compile(
+    r"^(?:contact|reach|write to|message) (?P<subject>.+?) (?:by|on|via|through) (?P<value>.+)$", re.IGNORECASE
+)
 _ANSWER = re.compile(r"^asked (?P<subject>.+), you answered (?P<value>.+)$", re.IGNORECASE | re.DOTALL)
 
 _OPENING = re.compile(
@@ -139,6 +152,7 @@ _DETAIL = re.compile(
     r".*$",
     re.IGNORECASE | re.DOTALL,
 )
+_CLOSING = re.compile(r"(?:,? (?:now|any ?more|these days|too|instead|again|at the moment|though))+$", re.IGNORECASE)
 _SAID_ON = re.compile(r" \(said on \d{4}-\d\d-\d\d\)$")
 
 
@@ -158,17 +172,17 @@ class Grammar:
         if said.endswith("?"):
             return None
         changes, over = bool(_CHANGE.search(said)), bool(_OVER.search(said))
-        plain = _SAID_ON.sub("", _OPENING.sub("", said)).rstrip(".!;, ")
+        plain = _CLOSING.sub("", _SAID_ON.sub("", _OPENING.sub("", said)).rstrip(".!;, "))
         found = _special(plain, denied=False)
         negated = False
         if found is None:
             found = self._plain(plain)
         if found is None or _NEGATION.search(plain):
-            positive = re.sub(r" any ?more$", "", _NEGATION.sub("", plain, count=1), flags=re.IGNORECASE)
+            positive = _NEGATION.sub("", plain, count=1)
             negated = positive != plain
             again = (_special(_third(positive), denied=negated) or self._plain(_third(positive))) if negated else None
             found, negated = (again, True) if again is not None else (found, False)
-        if found is None:
+        if found is None or _UNREAL.search(found[0]):
             return None
         subject, relation, value, more, single = found
         opinion = relation.startswith("opinion of ")
@@ -182,7 +196,15 @@ class Grammar:
             if found is not None and not _asks(found["subject"]):
                 value, more = (found["value"], "") if relation.whole else _parted(found["value"])
                 return found["subject"], relation.name, value, more, relation.single
+        if (thing := _THING.match(text)) and not thing["subject"].lower().startswith("user"):
+            return thing["subject"], "is", *_parted(thing["value"]), True
         return None
+
+
+def without_opening(text: str) -> str:
+    """A sentence without "No, ", "By the way, " and so on at its beginning."""
+    plain = _OPENING.sub("", text)
+    return plain[:1].upper() + plain[1:]
 
 
 def is_over(text: str) -> bool:
@@ -196,12 +218,21 @@ def _special(text: str, *, denied: bool) -> tuple[str, str, str, str, bool] | No
         return "assistant", f"answer to {_name(found['subject'])}", found["value"], "", True
     if _asks(text):
         return None
+    if found := _CONTACT.match(text):
+        return found["subject"], "contact", *_parted(found["value"]), True
+    if (found := _COUNT.match(text)) and not denied:
+        return (
+            found["subject"],
+            f"number of {found['name'].lower()}",
+            found["value"],
+            (found["more"] or "").strip(),
+            True,
+        )
     if found := _RATING.match(text):
         return found["subject"], f"rating of {_name(found['value'])}", found["score"], "", True
     if found := _OPINION.match(text):
         good = bool(found["good"]) != denied
-        value = re.sub(r" any ?more$", "", found["value"])
-        return found["subject"], f"opinion of {_name(value)}", "good" if good else "bad", "", True
+        return found["subject"], f"opinion of {_name(found['value'])}", "good" if good else "bad", "", True
     if found := _PREFERS.match(text):
         pair = " or ".join(sorted((_name(found["value"]), _name(found["other"]))))
         return found["subject"], f"choice of {pair}", found["value"], "", True
@@ -209,7 +240,8 @@ def _special(text: str, *, denied: bool) -> tuple[str, str, str, str, bool] | No
         return found["subject"], "prefers", *_parted(found["value"]), False
     if found := _ATTRIBUTE.match(text):
         name = (found["name"] or found["name2"]).lower()
-        return found["subject"] or found["subject2"], name, *_parted(found["value"]), True
+        relation = "called" if name in ("name", "first name") else name
+        return found["subject"] or found["subject2"], relation, *_parted(found["value"]), True
     if found := _AGE.match(text):
         return found["subject"], "age", found["value"], "", True
     return None
@@ -225,10 +257,13 @@ def _third(text: str) -> str:
     )
 
 
+_QUESTION = re.compile(r"(?:who|what|which|where|when|why|how|do|does|is|can|could|if|would|tell)\b", re.IGNORECASE)
+_UNREAL = re.compile(r"\b(?:would|could|should|can|will|might|must|to|not|thinks|think|that)$", re.IGNORECASE)
+
+
 def _asks(subject: str) -> bool:
-    return subject.lower().startswith(
-        ("who ", "what ", "which ", "where ", "when ", "why ", "how ", "do ", "does ", "is ", "can ", "if ", "would ")
-    )
+    """Whether a sentence that begins so asks."""
+    return bool(_QUESTION.match(subject))
 
 
 def _parted(value: str) -> tuple[str, str]:

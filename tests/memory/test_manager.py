@@ -231,6 +231,29 @@ async def test_statements_are_kept_and_questions_are_not(manager: Manager) -> No
     assert found[0].provenance.run_id
 
 
+async def test_what_is_not_worth_keeping_by_itself_updates_what_is_known(manager: Manager) -> None:
+    await learnt(manager, "The weather is nice. Remember that the door code is 1234.")
+    found = await learnt(manager, "No, the door code is 9876.")
+    assert [one.text for one in found] == ["The door code is 1234.", "The door code is 9876."]
+    assert await holds(manager, Scope("anna", "desk")) == ["The door code is 9876."]
+
+
+async def test_a_later_wish_takes_the_place_of_an_earlier_one(manager: Manager) -> None:
+    await learnt(manager, "Always answer in German. Always round to two decimals.")
+    await learnt(manager, "From now on answer in French.")
+    assert await holds(manager, Scope("anna", "desk")) == [
+        "The user wants: Always round to two decimals.",
+        "The user wants: From now on answer in French.",
+    ]
+
+
+@pytest.mark.parametrize(
+    "said", ["I have a question about my order.", "I like this", "I would like a refund", "I think that you are wrong"]
+)
+async def test_what_passes_is_not_kept(manager: Manager, said: str) -> None:
+    assert await learnt(manager, said) == []
+
+
 async def test_what_is_asked_to_be_remembered_is_and_what_is_asked_to_be_forgotten_is_gone(manager: Manager) -> None:
     await learnt(manager, "Remember that the alarm code is in the blue book. My dog's name is Rex. Call me Ann.")
     found = await learnt(manager, "Forget my dog's name. Forget that the alarm code is in the blue book.")
@@ -354,21 +377,28 @@ async def test_a_model_is_not_asked_to_decide_where_nothing_is_known(memory: Lon
 @pytest.mark.parametrize(
     ("said", "action", "left"),
     [
-        (decision("merge", 1, "Ada is a nurse in Bern."), "merge", ["Ada is a nurse in Bern."]),
-        (decision("merge", 1), "merge", ["Ada is a nurse. Ada lives in Bern."]),
+        (decision("merge", 1, "Ada nurses in Bern."), "merge", ["Ada nurses in Bern."]),
+        (decision("merge", 1), "merge", ["Ada nurses people. Ada lives in Bern."]),
         (decision("delete", 1), "delete", []),
-        (decision("ignore", 0), "ignore", ["Ada is a nurse."]),
+        (decision("ignore", 0), "ignore", ["Ada nurses people."]),
         (decision("contradict", 1), "replace", ["Ada lives in Bern."]),
-        (decision("replace", 0), "insert", ["Ada is a nurse.", "Ada lives in Bern."]),
+        (decision("replace", 0), "insert", ["Ada lives in Bern.", "Ada nurses people."]),
     ],
 )
 async def test_what_a_model_says_is_done_and_an_order_without_a_memory_changes_none(
     memory: LongTermMemory, said: Any, action: str, left: Sequence[str]
 ) -> None:
     manager = Manager(memory, decide=ModelDecider(ScriptedModel([says(a=said)])))
-    await memory.remember("Ada is a nurse.", scope=ANNA)
+    await memory.remember("Ada nurses people.", scope=ANNA)
     assert await told(manager, "Ada lives in Bern.") == [action]
     assert sorted(await holds(manager)) == left
+
+
+async def test_a_model_cannot_replace_what_speaks_of_somebody_else(memory: LongTermMemory) -> None:
+    manager = Manager(memory, decide=ModelDecider(ScriptedModel([says(a=decision("replace", 1, why="moved"))])))
+    await memory.remember("Ada lives in Bern.", scope=ANNA)
+    [decided] = await manager.learn(["The brother of Ada lives in Porto."], scope=ANNA)
+    assert (decided.action, decided.why) == ("insert", "moved (not done: it speaks of something else)")
 
 
 async def test_later_decisions_of_one_reply_see_what_earlier_ones_replaced(memory: LongTermMemory) -> None:

@@ -60,6 +60,7 @@ def test_sentences_end_at_their_marks_and_at_lines() -> None:
         ("The user prefers tea to coffee.", Statement("user", "choice of coffee or tea", "tea", single=True)),
         ("Ada's favourite colour is blue", Statement("ada", "favourite colour", "blue", single=True)),
         ("The capital of France is Paris", Statement("france", "capital", "paris", single=True)),
+        ("Contact Ada by e-mail.", Statement("ada", "contact", "e-mail", single=True)),
         ("The user is 34.", Statement("user", "age", "34", single=True)),
         ("The user rated the film 4 out of 5", Statement("user", "rating of film", "4", single=True)),
         ("The brother of Ada drives a Fiat", Statement("brother of ada", "vehicle", "fiat", single=True)),
