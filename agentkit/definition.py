@@ -11,14 +11,28 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, TypeAlias, get_args, get_type_hints
+from typing import Any, Literal, TypeAlias, get_args, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agentkit.agent import Agent
+from agentkit.embeddings import MiniLM
 from agentkit.errors import DefinitionError
 from agentkit.limits import Limits
-from agentkit.memory import AgentMemory, Buffer, ContextBuilder, ContextPolicy, LastTurns, SessionStore, TokenWindow
+from agentkit.memory import (
+    AgentMemory,
+    Buffer,
+    ContextBuilder,
+    ContextPolicy,
+    LastTurns,
+    LongTermMemory,
+    Manager,
+    ModelDecider,
+    ModelExtractor,
+    SessionStore,
+    SqliteStore,
+    TokenWindow,
+)
 from agentkit.messages import Json, ModelSettings
 from agentkit.planners.registry import PLANNERS, from_data
 from agentkit.planning import Example
@@ -78,6 +92,13 @@ class _Memory(_Part):
     session: str | None = Field(None, description="The SQLite file that keeps conversations, for runs with a session.")
     policy: str | dict[str, Any] = Field(
         "buffer", description=f"What of a conversation stays in the context: {', '.join(POLICIES)}, with options."
+    )
+    long_term: str | None = Field(None, description="The SQLite file that keeps what later runs recall.")
+    embedder: Literal["none", "minilm"] = Field(
+        "none", description="How long-term memories are found besides by their words; minilm is to be pulled once."
+    )
+    manager: Literal["rules", "model"] | None = Field(
+        None, description="How the agent learns from its turns: by rules, or by asking its model; not at all if absent."
     )
     reserve: float = Field(0.3, ge=0, lt=1, description="The share of the context window that is kept free.")
 
@@ -206,7 +227,20 @@ def _memory(said: _Memory, home: Path, at: str) -> AgentMemory:
         )
     policy = _called(make, options, str(name), at)
     session = None if said.session is None else SessionStore(str(home / said.session))
-    return AgentMemory(short_term=ContextBuilder(policy, reserve=said.reserve), session=session)
+    builder = ContextBuilder(policy, reserve=said.reserve)
+    if said.long_term is None:
+        if said.manager is not None:
+            raise DefinitionError(f"{at}: a manager needs a place for what it learns, such as long_term: memory.db")
+        return AgentMemory(short_term=builder, session=session)
+    embedder = MiniLM() if said.embedder == "minilm" else None
+    memory = LongTermMemory(SqliteStore(str(home / said.long_term), embedder))
+    return AgentMemory(short_term=builder, session=session, long_term=memory, manager=_manager(said, memory))
+
+
+def _manager(said: _Memory, memory: LongTermMemory) -> Manager | None:
+    if said.manager == "model":
+        return Manager(memory, extract=ModelExtractor(), decide=ModelDecider())
+    return None if said.manager is None else Manager(memory)
 
 
 def _called(make: Callable[..., Any], options: Mapping[str, Any], name: str, at: str) -> Any:

@@ -81,7 +81,7 @@ class Lessons:
         self, task: str, correction: str, *, scope: Scope, owner: Scope | None = None, run: Run | None = None
     ) -> Decided:
         """Learn from what a person said about the answer to `task`, such as "No, use net revenue"."""
-        found = _CORRECTION.match(correction.strip())
+        found = _CORRECTION.match(correction.strip()[:_LONGEST])
         text = _sentence(found["what"] if found else correction)
         return await self.learn(task, text, "correction", scope=scope, owner=owner, run=run, quote=correction)
 
@@ -232,7 +232,7 @@ class ScopedLessons:
 
 def _is_correction(text: str) -> bool:
     """Whether a message corrects the answer before it, and does not tell a fact of the user."""
-    found = _CORRECTION.match(text.strip())
+    found = _CORRECTION.match(text.strip()[:_LONGEST])
     if found is None or text.strip().endswith("?"):
         return False
     return Grammar().read(third_person(found["what"])) is None

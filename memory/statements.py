@@ -55,6 +55,9 @@ class Statement:
     changes: bool = False
 
 
+MOST_CHARACTERS = 1_000
+"""Longer sentences are not read."""
+
 _ADVERBS = "(?:also|always|currently|just|mostly|now|only|really|recently|still|usually|actually|then|too)"
 RELATIONS: tuple[Relation, ...] = (
     Relation(
@@ -167,9 +170,9 @@ class Grammar:
         self.relations = tuple(relations)
 
     def read(self, text: str) -> Statement | None:
-        """What a sentence says; None if no pattern fits."""
+        """What a sentence says; None if no pattern fits, or it is too long."""
         said = long_forms(text.strip())
-        if said.endswith("?"):
+        if said.endswith("?") or len(said) > MOST_CHARACTERS:
             return None
         changes, over = bool(_CHANGE.search(said)), bool(_OVER.search(said))
         plain = _CLOSING.sub("", _SAID_ON.sub("", _OPENING.sub("", said)).rstrip(".!;, "))

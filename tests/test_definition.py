@@ -77,6 +77,15 @@ def test_a_file_says_all_that_an_agent_is(clerk: Path) -> None:
     assert list(agent.examples) == [Example("What is 3 + 4?", 'answer(calculate(expression="3 + 4"))')]
 
 
+async def test_an_agent_from_yaml_remembers_what_it_is_told(tmp_path: Path) -> None:
+    said = "name: desk\nmemory: {long_term: memory.db, manager: rules}"
+    model = ScriptedModel(['answer("Noted.")', 'answer("Porto")'])
+    desk = read_agent(said, folder=tmp_path, model=model)
+    await desk.run("I have moved to Porto.", user="anna")
+    await desk.run("To which town did I move?", user="anna")
+    assert "- The user has moved to Porto." in model.requests[1].messages[-1].content
+
+
 async def test_an_agent_from_yaml_runs(tmp_path: Path) -> None:
     profile = ModelProfile(spelling="python", decoding="free")
     model = ScriptedModel(['price = price_of(name="hat")\nanswer(price)'], profile=profile)
@@ -147,6 +156,10 @@ def test_nothing_is_imported_that_a_file_names(tmp_path: Path, monkeypatch: pyte
                 "a.yaml:1: there is no policy 'last_turn', did you mean 'last_turns'?; there are: buffer, last_turns, "
                 "token_window"
             ),
+        ),
+        (
+            "memory:\n  manager: rules",
+            "a.yaml:1: a manager needs a place for what it learns, such as long_term: memory.db",
         ),
         ("policy: {writes: maybe}", "a.yaml:1: policy.writes: Input should be 'auto', 'ask' or 'never', got 'maybe'"),
         (

@@ -21,6 +21,7 @@ from agentkit.events import MemoryRecalled
 from agentkit.journal import JournalStore
 from agentkit.memory import (
     EVERYTHING,
+    AuditTrail,
     Disagreement,
     Filter,
     Imported,
@@ -255,6 +256,7 @@ def forget(
     journal: Annotated[
         list[Path] | None, typer.Option("--journal", help="A journal to redact. [default: the per-user file]")
     ] = None,
+    audit: Annotated[list[Path] | None, typer.Option("--audit", help="A manager's audit trail to redact.")] = None,
     store: _Store = "",
     records: _Records = None,
     embedder: _Embedder = "",
@@ -264,11 +266,19 @@ def forget(
 ) -> None:
     """Delete memories for good: text, words and vector; journals get a mark in place of what it said."""
     place = _place(store, records, embedder, user, agent, session)
-    asyncio.run(_forget(place, ids, [open_journal(path) for path in journal or (None,)], versions=versions, yes=yes))
+    trails = [AuditTrail(path) for path in audit or ()]
+    journals = [open_journal(path) for path in journal or (None,)]
+    asyncio.run(_forget(place, ids, journals, trails, versions=versions, yes=yes))
 
 
 async def _forget(
-    place: Place, ids: Sequence[str], journals: Sequence[JournalStore], *, versions: bool, yes: bool
+    place: Place,
+    ids: Sequence[str],
+    journals: Sequence[JournalStore],
+    trails: Sequence[AuditTrail],
+    *,
+    versions: bool,
+    yes: bool,
 ) -> None:
     async with place.open() as opened:
         named = {memory.id: memory for memory in [await place.find(opened, id) for id in ids]}
@@ -283,6 +293,8 @@ async def _forget(
         # The journals first: they can only be searched for what is still known.
         texts = [text for memory in gone.values() for text in (memory.text, memory.provenance.quote) if text]
         redacted = [journal.redact(*texts) for journal in journals]
+        for trail in trails:
+            await trail.redact(*gone)
         await opened.delete(*gone, scope=place.scope)
     events, runs = sum(sum(one.values()) for one in redacted), sum(map(len, redacted))
     typer.echo(f"forgot {_count(len(gone), 'memory')}; redacted {_count(events, 'event')} of {_count(runs, 'run')}")

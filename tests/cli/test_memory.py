@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 from agentkit.agent import Agent
 from agentkit.cli.main import app
 from agentkit.journal import JournalStore
-from agentkit.memory import AgentMemory, ChromaStore, LongTermMemory, Memory, Scope, SqliteStore
+from agentkit.memory import AgentMemory, AuditTrail, ChromaStore, Decided, LongTermMemory, Memory, Scope, SqliteStore
 from agentkit.messages import ModelProfile
 from agentkit.testing import ScriptedModel
 from tests.memory.doubles import embedder, holding
@@ -213,6 +213,15 @@ def test_forgetting_leaves_no_byte_in_the_store_nor_in_the_journal(path: Path, t
     why = call("why", run_id, "--journal", journal).stdout.splitlines()
     assert why[:2] == ["asked: Tell Ben's door code", "1. secret-4  fact  [forgotten]"]
     assert why[2].startswith("   words: rank 1 (")
+
+
+def test_forgetting_takes_the_words_out_of_an_audit_trail(path: Path, tmp_path: Path) -> None:
+    trail = AuditTrail(tmp_path / "audit.db")
+    asyncio.run(trail.add(Decided(at=0.0, action="insert", text="the code is 4711", memory="secret-4", user="ben")))
+    args = ("--yes", "--journal", tmp_path / "runs.sqlite", "--audit", tmp_path / "audit.db")
+    assert call("forget", "secret", *args, path=path).exit_code == 0
+    [decided] = asyncio.run(trail.decisions(scope=Scope("ben")))
+    assert (decided.action, decided.text) == ("insert", "(forgotten)")
 
 
 def _vector(path: Path, id: str) -> bytes:

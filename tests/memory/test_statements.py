@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from agentkit.memory import Grammar, Relation, Statement
 from agentkit.memory._dates import begins, dated, ends
@@ -116,3 +119,57 @@ def test_a_beginning_is_never_later_than_now() -> None:
 def test_words_that_mean_another_day_tomorrow_are_dated() -> None:
     assert dated("The user flies tomorrow.", SATURDAY) == "The user flies tomorrow. (said on 2026-11-21)"
     assert dated("The user flies.", SATURDAY) == "The user flies."
+
+
+_WORDS = st.sampled_from(
+    [
+        "I",
+        "my",
+        "the user",
+        "Ada",
+        "lives in",
+        "has moved to",
+        "does not",
+        "no longer",
+        "likes",
+        "prefers",
+        "to",
+        "is",
+        "3",
+        "two",
+        "Bern",
+        "dogs",
+        "and",
+        "until",
+        "Friday",
+        "Contact",
+        "through",
+        "Asked",
+        '"',
+        ",",
+        ".",
+        "?",
+        "'s",
+        "ß",
+        "\n",
+    ]
+)
+
+
+@given(st.lists(_WORDS, max_size=12).map(" ".join) | st.text(max_size=80))
+def test_no_text_is_too_odd_to_be_read(text: str) -> None:
+    for sentence in sentences(text):
+        for part in clauses(sentence):
+            told = third_person(part)
+            said = Grammar().read(told)
+            assert said is None or said.relation
+            ends(told, SATURDAY)
+            begins(told, SATURDAY)
+
+
+def test_a_long_text_is_not_searched_for_hours() -> None:
+    started = time.process_time()
+    for word in ("I like ", "not ", "no, ", "the a ", "I prefer ", "has two "):
+        assert Grammar().read(word * 2_000) is None
+        Grammar().read((word * 500)[:999])
+    assert time.process_time() - started < 2
