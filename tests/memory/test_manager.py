@@ -63,10 +63,10 @@ async def told(manager: Manager, *texts: str, scope: Scope = ANNA) -> list[str]:
 
 
 async def holds(manager: Manager, scope: Scope = ANNA) -> list[str]:
-    """What is true now, oldest first."""
+    """What is true now, oldest first, of one time by their texts."""
     now = manager.memory.now()
     found = await manager.memory.store.list(Filter(at=now), scope=scope)
-    return [one.text for one in sorted(found, key=lambda one: one.valid_from)]
+    return [one.text for one in sorted(found, key=lambda one: (one.valid_from, one.text))]
 
 
 def turn(task: str, output: str = "Fine.", user: str = "anna", **more: Any) -> Turn:
