@@ -19,7 +19,7 @@ MAX_BATCH = 4_000
 HTTP_SECONDS = 60.0
 """How long a server may take to answer."""
 
-_HNSW = {"space": "cosine", "ef_construction": 128, "ef_search": 200, "max_neighbors": 24}
+_HNSW = {"space": "cosine", "ef_construction": 40, "ef_search": 200, "max_neighbors": 16, "sync_threshold": 5_000}
 
 
 class ChromaIndex:

@@ -214,11 +214,17 @@ class RecordStore(ABC):
 
     def _admitted(self, scores: Mapping[str, float], scope: Scope, only: Filter, k: int) -> builtins.list[Match]:
         """Of what an index found, the best `k` that the scope and the filter let through, best first."""
-        ids = tuple(scores) if only.ids is None else tuple(set(scores) & set(only.ids))
-        passed = self._database.ids(scope, dataclasses.replace(only, ids=ids), -1)
-        best = sorted(passed, key=lambda id: (-scores[id], id))[:k]
-        found = {memory.id: memory for memory in self._database.select(scope, Filter(ids=tuple(best)))}
-        return [Match(found[id], scores[id]) for id in best]
+        wanted = scores.keys() if only.ids is None else scores.keys() & set(only.ids)
+        left = sorted(wanted, key=lambda id: (-scores[id], id))
+        best: builtins.list[Match] = []
+        size = k
+        while left and len(best) < k:  # few are left out as a rule, and only what is returned is worth reading
+            ids, left = left[:size], left[size:]
+            passed = self._database.select(scope, dataclasses.replace(only, ids=tuple(ids)))
+            found = {memory.id: memory for memory in passed}
+            best += [Match(found[id], scores[id]) for id in ids if id in found]
+            size *= SPARE
+        return best[:k]
 
     async def search_meaning(
         self, vector: Vector, *, scope: Scope, k: int = 10, only: Filter = UNFILTERED

@@ -121,11 +121,13 @@ class ChromaStore(RecordStore):
             found = [self._index.search(part, vector, wanted) for part in parts]
             nearest = {id: score for each in found for id, score in each.items() if id not in pending}
             best = self._admitted(nearest | scores, scope, only, k)
-            if len(best) >= k or all(len(each) < wanted for each in found):
+            if len(best) >= k:
                 return best
-            few = self._database.ids(scope, only, FEW + 1)
-            if len(few) <= FEW:
-                return self._among(vector, scores, few, scope, only, k)
+            # Its graph may not lead to every vector, least of all where many are equal: then all are compared.
+            exhausted = all(len(each) < wanted for each in found)
+            ids = self._database.ids(scope, only, -1 if exhausted else FEW + 1)
+            if exhausted or len(ids) <= FEW:
+                return self._among(vector, scores, ids, scope, only, k)
             wanted *= SPARE
 
     def _among(

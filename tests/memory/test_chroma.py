@@ -203,6 +203,18 @@ async def test_a_filter_keeps_looking_behind_better_matches(tmp_path: Path, monk
     await store.aclose()
 
 
+async def test_what_the_graph_of_chroma_does_not_lead_to_is_found_by_comparing_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chroma, "GATHER", 1)
+    monkeypatch.setattr(chroma, "FEW", 0)
+    store = ChromaStore(tmp_path, embedder())
+    await store.add(fact("a red hat", id="a"), fact("a scarf", id="b"), scope=ANNA)
+    chroma_of(store).remove(chroma_of(store).part("anna"), ["a"])
+    assert await meaning(store, "red hat", k=2) == ["a red hat", "a scarf"]
+    await store.aclose()
+
+
 WRITER = """
 import asyncio, sys
 from agentkit.memory import Memory, Scope, chroma
