@@ -238,8 +238,8 @@ def print_speed(sizes: Sequence[int]) -> None:
 
 
 def _cell(figure: float) -> str:
-    """Two digits or more."""
-    return f"{figure:,.0f}" if figure >= 20 else f"{figure:.2g}" if figure < 1 else f"{figure:.1f}"
+    """Three digits of what is small, else two or more."""
+    return f"{figure:,.0f}" if figure >= 20 else f"{figure:.3g}" if figure < 1 else f"{figure:.1f}"
 
 
 async def print_quality(people: int) -> None:

@@ -223,7 +223,7 @@ class RecordStore(ABC):
             passed = self._database.select(scope, dataclasses.replace(only, ids=tuple(ids)))
             found = {memory.id: memory for memory in passed}
             best += [Match(found[id], scores[id]) for id in ids if id in found]
-            size *= SPARE
+            size *= 2
         return best[:k]
 
     async def search_meaning(
