@@ -18,7 +18,7 @@ from agentkit.ledger import CallDenied, CallDone
 from agentkit.limits import LimitReached
 from agentkit.messages import Json
 from agentkit.plan import Call, Plan, walk
-from agentkit.planning import Attempt, Planner, PlanningEnded, PlanRequest, Proposal, ToolSelector, Verdict
+from agentkit.planning import STOPPED, Attempt, Planner, PlanningEnded, PlanRequest, Proposal, ToolSelector, Verdict
 from agentkit.protocols import SubgoalRunner
 from agentkit.reflection import NO_REFLECTION, Reflection
 from agentkit.results import Outcome
@@ -161,10 +161,11 @@ class Loop:
 
     async def propose(self) -> Proposal | None:
         """The next plan, from the planner or from the journal of an interrupted run."""
-        self.offer(await self.selecting.at(self.number))
         recorded = self._recorded()
         if recorded is not None:
             self.number = recorded.number
+        self.offer(await self.selecting.at(self.number))
+        if recorded is not None:
             proposal = Proposal(
                 recorded_plan(recorded), recorded.source, recorded.final, recorded.notes, recorded.repairs
             )
@@ -214,11 +215,18 @@ class Loop:
             self.request = self.reflecting.request = replace(self.request, toolbox=toolbox)
 
     async def checked(self, proposal: Proposal) -> CheckReport:
-        """What the checker says of a plan, once more if it calls tools that had not been selected and now are."""
+        """What the checker says of a plan, once more if it calls tools that had not been selected and now are.
+
+        A plan that was stopped where it calls such a tool is to be written to its end; what it has spent on repairs
+        that could not help is given back.
+        """
         report = self.check(proposal)
         if report.ok or not await self.selecting.missing(self.number, proposal.plan, report.diagnostics):
             return report
         self.offer(self.selecting.toolbox)
+        if proposal.notes.get(STOPPED):
+            self.repairs -= proposal.repairs
+            return replace(report, diagnostics=self.selecting.told(report.diagnostics))
         return self.check(proposal)
 
     def check(self, proposal: Proposal) -> CheckReport:

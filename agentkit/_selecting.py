@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from agentkit.diagnostics import Code, Diagnostic
 from agentkit.events import Event, ToolsSelected
@@ -47,7 +47,7 @@ class Selecting:
         self.toolbox = self.request.toolbox
 
     async def at(self, number: int) -> Toolbox:
-        """The tools for plan `number`: chosen before the first, and widened as an interrupted run had widened them.
+        """The tools for plan `number`: chosen before the first, and widened where a planner had given up before a crash.
 
         Raises:
             ModelError: The selector's embedder failed for good.
@@ -62,8 +62,9 @@ class Selecting:
                 picked = [Picked(name, why="an example calls it") for name in called]  # a model follows examples
                 before = [("", [*await self.selector.select(self.request, self.run), *picked])]
             self._add(before[0][1], 0, "")
-        for reason, picked in self._recorded(number) if number else ():
-            self._widened += self._add(picked, number, reason)
+        for reason, picked in self._recorded(number):
+            if reason == NO_PLAN:
+                self._widened += self._add(picked, number, reason)
         return self.toolbox
 
     async def missing(self, number: int, plan: Plan, diagnostics: Iterable[Diagnostic]) -> bool:
@@ -78,6 +79,16 @@ class Selecting:
         wanted = [name for name in calls if name not in self._chosen]
         return await self._widen(number, wanted, f"the plan calls {', '.join(map(repr, wanted))}, not among them")
 
+    def told(self, diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
+        """The diagnostics, with those about unknown tools saying what is there now."""
+        names = ", ".join(self.toolbox)
+        return tuple(
+            replace(problem, expected="", suggestion=f"The tools are now: {names}.")
+            if problem.code is Code.UNKNOWN_TOOL
+            else problem
+            for problem in diagnostics
+        )
+
     async def no_plan(self, number: int) -> bool:
         """Whether more tools were added because the planner gave up.
 
@@ -89,7 +100,8 @@ class Selecting:
     async def _widen(self, number: int, wanted: Sequence[str], reason: str) -> bool:
         if self.selector is None or self._widened >= MAX_WIDENINGS:
             return False
-        found = await self.selector.widen(wanted, self.request, self.run)
+        before = [picked for said, picked in self._recorded(number) if said == reason]
+        found = before[0] if before else await self.selector.widen(wanted, self.request, self.run)
         widened = self._add(found, number, reason)
         self._widened += widened
         return widened

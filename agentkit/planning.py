@@ -185,6 +185,10 @@ class Proposal:
     repairs: int = 0
 
 
+STOPPED = "stopped"
+"""The note of a plan that ends at its first bad line, because its model was stopped there: it is not to be run."""
+
+
 class PlanningEnded(AgentKitError):
     """Raised by a planner that sees that going on is of no use; the run stops with the message as its reason."""
 

@@ -13,7 +13,7 @@ from agentkit.errors import ModelUnavailableError
 from agentkit.events import PlanLine
 from agentkit.messages import Message, ModelRequest, ModelResponse, assistant, user
 from agentkit.planners._lines import answered, check_lines, complete, read_lines, statement_start, tell
-from agentkit.planning import PlanRequest, Proposal
+from agentkit.planning import STOPPED, PlanRequest, Proposal
 from agentkit.run import Run
 
 _FENCE = "```"
@@ -66,7 +66,8 @@ class StreamedPlan:
             self._say(len(self._lines))
         lines = self._lines if bad is None else [*self._lines, *bad.lines]
         source = "\n".join(lines) if lines else self._raw
-        return Proposal(read_lines(source.split("\n"), self._request, partial=False), source, repairs=self._repairs)
+        plan, notes = read_lines(source.split("\n"), self._request, partial=False), {STOPPED: bad is not None}
+        return Proposal(plan, source, notes=notes if bad is not None else {}, repairs=self._repairs)
 
     def _going_on(self, bad: _Bad) -> ModelRequest:
         """The request that goes on after the good lines."""

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from agentkit import Agent, JournalStore, Policy, RunResult
-from agentkit.events import Event, PlanChecked, StepFinished, ToolsSelected, from_json, to_json
+from agentkit.events import Event, PlanChecked, StepFinished, StepStarted, ToolsSelected, from_json, to_json
 from agentkit.limits import Limits
 from agentkit.messages import ModelProfile
+from agentkit.planners.plan_execute import PlanAndExecute
 from agentkit.planning import Example, Picked, PlanningEnded, PlanRequest, Proposal
 from agentkit.run import Run
 from agentkit.spelling import read_python
@@ -147,6 +148,16 @@ async def test_a_repair_is_told_of_the_tool_that_was_missing_and_of_its_neighbou
     assert "there is no tool" not in complaint
 
 
+async def test_a_streamed_plan_that_was_stopped_at_a_missing_tool_is_written_to_its_end() -> None:
+    model = scripted(BOTH, BOTH, BOTH, BOTH)
+    result = await run(model, planner=PlanAndExecute(stream=True))
+    assert result.output == "sun in Oslo"
+    assert [event.step for event in result.events if isinstance(event, StepStarted) and event.action == "mail_send"]
+    assert "mail_send(" in model.requests[-1].messages[0].content
+    said = "\n".join(message.content for message in model.requests[-1].messages)
+    assert "there is no tool 'mail_send'. The tools are now: weather_forecast, mail_send." in said
+
+
 async def test_a_tool_that_does_not_exist_brings_those_that_it_sounds_like() -> None:
     model = scripted('write_letter(name="Ann")\nanswer("ok")', BOTH)
     result = await run(model)
@@ -280,5 +291,5 @@ async def test_a_resumed_run_has_the_tools_that_it_had(tmp_path: Path) -> None:
         (1, ["weather_alerts"], "the plan calls 'weather_alerts', not among them"),
     ]
     assert selections(result.events) == expected
-    assert checks(result.events) == [(1, True)]
+    assert checks(result.events) == [(1, False), (1, True)]
     store.close()
