@@ -47,7 +47,7 @@ class Selecting:
         self.toolbox = self.request.toolbox
 
     async def at(self, number: int) -> Toolbox:
-        """The tools for plan `number`: chosen before the first, and widened where a planner had given up before a crash.
+        """The tools for plan `number`: chosen before the first; more if a planner gave up before a crash.
 
         Raises:
             ModelError: The selector's embedder failed for good.
