@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from agentkit import Limits, Policy, Toolbox, load_agent, tool
 from agentkit.cli.main import app
 from agentkit.definition import definition_schema, read_agent
 from agentkit.errors import DefinitionError
-from agentkit.memory import AgentMemory
+from agentkit.memory import AgentMemory, SessionStore
 from agentkit.messages import ModelProfile, ModelSettings
 from agentkit.planners.candidates import Candidates
 from agentkit.planners.react import ReAct
@@ -203,3 +204,14 @@ def test_the_command_line_checks_a_yaml_agents_plan_with_tools_that_it_is_given(
     assert "there are no tools 'shop'" in str(refused.exception)
     printed = CliRunner().invoke(app, ["schema"])
     assert json.loads(printed.stdout) == definition_schema()
+
+
+def test_the_command_line_goes_on_with_a_conversation(tmp_path: Path) -> None:
+    (tmp_path / "plan.py").write_text('answer("hello")\n', encoding="utf-8")
+    path = tmp_path / "agent.yaml"
+    path.write_text("planner: {name: fixed, file: plan.py}\nmemory: {session: talks.db}\n", encoding="utf-8")
+    for task in ("Greet me.", "Greet me again."):
+        done = CliRunner().invoke(app, ["run", str(path), task, "--no-journal", "--session", "desk", "--user", "ann"])
+        assert done.exit_code == 0
+    kept = asyncio.run(SessionStore(str(tmp_path / "talks.db")).read("desk", user="ann"))
+    assert [message.content for message in kept.messages if message.role == "user"] == ["Greet me.", "Greet me again."]

@@ -48,6 +48,8 @@ def run(
     task: Annotated[str, typer.Argument(help="What to do, in words.")],
     model: ModelOption = None,
     tools: OwnToolsOption = None,
+    session: Annotated[str, typer.Option(help="The conversation to go on with; the agent's memory keeps it.")] = "",
+    user: Annotated[str, typer.Option(help="For whom: memories, budgets and caches are kept apart by it.")] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Execute reads, only show writes.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Approve every write without asking.")] = False,
     journal: Annotated[Path | None, typer.Option(help="Where to keep the run. [default: a per-user file]")] = None,
@@ -63,7 +65,9 @@ def run(
     store = None if no_journal else runs.open_journal(journal)
     human = runs.YesHuman() if yes else TerminalHuman(console) if sys.stdin.isatty() else None
     printer = EventPrinter(console, verbose=verbose)
-    result = _wait(loaded.run(task, human=human, journal=store, listeners=[printer], dry_run=dry_run))
+    result = _wait(
+        loaded.run(task, human=human, journal=store, listeners=[printer], dry_run=dry_run, session=session, user=user)
+    )
     if store is not None:
         store.close()
     _finish(result, as_json)
