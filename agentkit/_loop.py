@@ -11,8 +11,10 @@ from agentkit._recorded import recorded_plan, unsaid
 from agentkit._reflecting import Reflecting
 from agentkit._selecting import Selecting
 from agentkit.checker import CheckedPlan, CheckReport, Validator
+from agentkit.composite import inline
+from agentkit.diagnostics import Code
 from agentkit.errors import ModelError
-from agentkit.events import Event, Executed, PlanChecked, PlanProposed, RunStatus, StepStarted
+from agentkit.events import Event, Executed, PlanChecked, PlanProposed, RunStatus, SkillsUsed, StepStarted
 from agentkit.executor import execute
 from agentkit.ledger import CallDenied, CallDone
 from agentkit.limits import LimitReached
@@ -162,6 +164,7 @@ class Loop:
     async def propose(self) -> Proposal | None:
         """The next plan, from the planner or from the journal of an interrupted run."""
         recorded = self._recorded()
+        used: dict[str, str] = {}
         if recorded is not None:
             self.number = recorded.number
         self.offer(await self.selecting.at(self.number))
@@ -173,7 +176,7 @@ class Loop:
             planned = await self.ask_planner()
             if planned is None:
                 return None
-            proposal = planned
+            proposal, used = self.inlined(planned)
             if self.early is not None and not self.early.fits(proposal.plan, self.request.toolbox):
                 await self.drop_early()
                 self.number += 1
@@ -192,7 +195,23 @@ class Loop:
                 proposal.repairs,
             )
         )
+        if used:
+            self.run.events.emit(SkillsUsed(now, self.number, used, self.run.within))
         return proposal
+
+    def inlined(self, proposal: Proposal) -> tuple[Proposal, dict[str, str]]:
+        """A plan with the steps of tools that are plans in place of their calls, and which these are.
+
+        One that is wrong as it was written stays so, for the checker to speak of what the planner wrote.
+        """
+        tools = self.selecting.request.toolbox
+        plan, used = inline(proposal.plan, tools)
+        if plan is proposal.plan:
+            return proposal, {}
+        report = self.request.check(proposal.plan, partial=not proposal.final, given_types=self.given_types)
+        if any(problem.code is not Code.UNKNOWN_TOOL for problem in report.errors):
+            return proposal, {}
+        return replace(proposal, plan=plan, source=proposal.source or write_python(proposal.plan, tools)), used
 
     async def ask_planner(self) -> Proposal | None:
         """The planner's answer; one that gives up before anything has run is asked again with more tools."""
@@ -260,7 +279,8 @@ class Loop:
 
     def begin(self, plan: Plan) -> None:
         """Begin what is ready, and harmless, of a plan that is still being written."""
-        report = self.report(Proposal(plan, final=False))
+        proposal, _ = self.inlined(Proposal(plan, final=False))
+        report = self.report(proposal)
         if report.checked is None:
             return
         if self.early is None:

@@ -10,22 +10,60 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, TypeAlias
 
+from agentkit._event import Event
+from agentkit._memory_events import (
+    ContextBuilt,
+    MemoryDecided,
+    MemoryFailed,
+    MemoryRecalled,
+    SkillLearned,
+    SkillsOffered,
+    SkillsUsed,
+    TurnKept,
+)
 from agentkit.errors import JournalError
 from agentkit.messages import Json, Usage
+
+__all__ = [
+    "EVENTS",
+    "ApprovalAsked",
+    "ApprovalGiven",
+    "ContextBuilt",
+    "Event",
+    "Executed",
+    "IntentClarified",
+    "IntentJudged",
+    "MemoryDecided",
+    "MemoryFailed",
+    "MemoryRecalled",
+    "ModelCalled",
+    "PlanChecked",
+    "PlanLine",
+    "PlanProposed",
+    "Reflected",
+    "RunFinished",
+    "RunResumed",
+    "RunStarted",
+    "RunStatus",
+    "SkillLearned",
+    "SkillsOffered",
+    "SkillsUsed",
+    "Status",
+    "StepFinished",
+    "StepRetried",
+    "StepReused",
+    "StepStarted",
+    "ToolsSelected",
+    "TurnKept",
+    "from_json",
+    "to_json",
+]
 
 Status: TypeAlias = Literal["done", "failed", "skipped", "cancelled", "denied"]
 """How a step ended: exactly one of these."""
 
 RunStatus: TypeAlias = Literal["done", "failed", "stopped", "declined"]
 """How a run ended. ``stopped``: a limit was used up; ``declined``: the task is not this agent's, or cannot be done."""
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """Something that happened, `at` Unix seconds."""
-
-    kind: ClassVar[str] = "event"
-    at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,87 +286,6 @@ class Reflected(Event):
     score: float | None = None
     evidence: tuple[str, ...] = ()
     step: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class MemoryRecalled(Event):
-    """Long-term memory was asked. `items` are what the planner was shown, each with its id, text and why.
-
-    `left_out` counts what was found and did not fit into the share of the context that is kept for recall.
-    """
-
-    kind: ClassVar[str] = "memory_recalled"
-    query: str
-    items: tuple[Mapping[str, Json], ...] = ()
-    tokens: int = 0
-    left_out: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class ContextBuilt(Event):
-    """The conversation was fitted into the context of a model call.
-
-    Attributes:
-        budget: Tokens that prompts may have, the share for recall left out.
-        tokens: Tokens of the prompt as it was fitted.
-        counter: Who counted them: a tokenizer, or ``estimate``.
-        kept: Messages of the conversation that the model sees.
-        overflow: Messages that it does not see any more.
-        kept_in: Where those are.
-        trimmed: Handles of tool outputs that it sees the beginning of.
-        note: What stands for the messages that fell out, such as a summary.
-        within: The subgoal step that the call was for.
-    """
-
-    kind: ClassVar[str] = "context_built"
-    budget: int
-    tokens: int
-    counter: str
-    kept: int
-    overflow: int = 0
-    kept_in: str = ""
-    trimmed: tuple[str, ...] = ()
-    note: str = ""
-    within: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class TurnKept(Event):
-    """A turn was added to a session, as its turn `number`."""
-
-    kind: ClassVar[str] = "turn_kept"
-    session: str
-    number: int
-    messages: int
-
-
-@dataclass(frozen=True, slots=True)
-class MemoryDecided(Event):
-    """The memory's manager decided about something that it had learnt.
-
-    Attributes:
-        action: ``insert``, ``merge``, ``replace``, ``delete`` or ``ignore``.
-        memory: The memory that was written; empty if none was.
-        targets: The memories that it concerns: replaced, ended, or the reason why nothing was written.
-        why: Why, in words.
-        by: Who decided: ``rules``, a model's name, a person.
-    """
-
-    kind: ClassVar[str] = "memory_decided"
-    action: str
-    memory: str = ""
-    targets: tuple[str, ...] = ()
-    why: str = ""
-    by: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class MemoryFailed(Event):
-    """A part of the memory failed; the run went on without it. `doing` says what it was about."""
-
-    kind: ClassVar[str] = "memory_failed"
-    doing: str
-    error: str
 
 
 @dataclass(frozen=True, slots=True)

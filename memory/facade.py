@@ -11,8 +11,9 @@ from agentkit.events import ContextBuilt, MemoryFailed, MemoryRecalled, TurnKept
 from agentkit.memory.context import FETCH, Context, ContextBuilder, fetch_tool, has_long_outputs
 from agentkit.memory.policies import ContextPolicy
 from agentkit.memory.recall import LongTermMemory
-from agentkit.memory.records import Scope
+from agentkit.memory.records import KINDS, Scope
 from agentkit.memory.sessions import Conversation, SessionStore
+from agentkit.memory.skills import SkillLibrary
 from agentkit.memory.units import measured, split
 from agentkit.messages import Message
 from agentkit.planning import PlanRequest
@@ -21,6 +22,10 @@ from agentkit.run import Run
 
 RECALLED = "What you remember that may matter:"
 """What stands before recalled memories in a prompt."""
+
+
+_IN_WORDS = tuple(kind for kind in KINDS if kind != "skill")
+"""What is recalled as text; skills are offered as tools."""
 
 
 class LongTermRecaller:
@@ -40,7 +45,9 @@ class LongTermRecaller:
     ) -> Sequence[Reminder]:
         """What may matter to `query`, each with its ranks and scores in words."""
         scope = Scope(owner.user, owner.agent, owner.session)
-        found = await self.memory.recall(query, scope=scope, k=self.k, conversation=conversation, explain=True)
+        found = await self.memory.recall(
+            query, scope=scope, k=self.k, kinds=_IN_WORDS, conversation=conversation, explain=True
+        )
         return [
             Reminder(
                 hit.memory.id,
@@ -65,6 +72,7 @@ class AgentMemory:
         session: Where sessions are kept, for ``agent.run(…, session="…")``: a store, or the path of its file.
         long_term: What is asked before a run plans: long-term memory, or whatever answers the port.
         manager: What decides after a run what to keep.
+        skills: What learns from plans that worked, and offers them as tools.
         overflow: What takes messages that fall out of the context. Without one they stay in the session, or in the
             history that the caller gave.
     """
@@ -77,12 +85,14 @@ class AgentMemory:
         long_term: LongTermMemory | Recaller | None = None,
         manager: MemoryManager | None = None,
         overflow: Overflow | None = None,
+        skills: SkillLibrary | None = None,
     ) -> None:
         self.short_term = short_term if isinstance(short_term, ContextBuilder) else ContextBuilder(short_term)
         self.session = SessionStore(session) if isinstance(session, str | Path) else session
         self.long_term = LongTermRecaller(long_term) if isinstance(long_term, LongTermMemory) else long_term
         self.manager = manager
         self.overflow = overflow
+        self.skills = skills
 
     async def open(self, request: PlanRequest, run: Run, owner: Owner) -> OpenMemory:
         """Read the session, recall what may matter, and offer `fetch_output` where tool outputs may be cut.
@@ -93,6 +103,11 @@ class AgentMemory:
         """
         conversation = await self._conversation(request, run, owner)
         request = replace(request, history=conversation.messages)
+        if self.skills is not None:
+            try:
+                request = await self.skills.offer(request, run, owner)
+            except AgentKitError as error:
+                run.events.emit(MemoryFailed(run.clock.time(), "offering skills", str(error)))
         if run.model is None:
             return OpenMemory(self, request, owner, conversation)
         counter = self.short_term.counter(run.model.model)
@@ -211,7 +226,13 @@ class OpenMemory:
             if self._conversation.notes:
                 await store.note(owner.session, self._conversation.notes)
             run.events.emit(TurnKept(run.clock.time(), owner.session, number, len(turn.messages)))
-        await self._hand_on(replace(turn, owner=owner, history=self._request.history), store, run)
+        turn = replace(turn, owner=owner, history=self._request.history)
+        await self._hand_on(turn, store, run)
+        if memory.skills is not None:
+            try:
+                await memory.skills.after_run(turn, self._request, run)
+            except AgentKitError as error:
+                run.events.emit(MemoryFailed(run.clock.time(), "learning a skill", str(error)))
 
     async def _hand_on(self, turn: Turn, store: SessionStore | None, run: Run) -> None:
         """Give the turn to those who learn from it; what could not be handed on is handed on with a later turn."""

@@ -25,7 +25,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"toolbox", "context", "policy", "protocols", "schedule", "spelling"}),
     frozenset({"models", "certificate", "embeddings", "ledger", "tokens"}),
     frozenset({"calling", "checker", "executor", "journal", "planning", "reflection", "results", "run", "streaming"})
-    | {"constraints", "facts", "judges", "remembering", "resuming", "task", "validators"},
+    | {"composite", "constraints", "facts", "judges", "remembering", "resuming", "task", "validators"},
     frozenset({"tools", "planners", "memory", "testing"}),
     frozenset({"agent"}),
     frozenset({"definition"}),
