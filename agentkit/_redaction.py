@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from agentkit.messages import Json
 
@@ -12,10 +12,16 @@ MARK = "[forgotten]"
 """What stands where a forgotten text was."""
 
 _NAMES = frozenset(
-    {"kind", "run_id", "agent", "user", "session", "plan", "step", "id", "tool", "action", "effect", "status"}
-    | {"role", "purpose", "model", "point", "by", "within", "item", "idempotency_key"}
+    {"kind", "run_id", "agent", "user", "session", "step", "id", "tool", "action", "effect", "status", "role"}
+    | {"purpose", "model", "point", "by", "within", "item", "idempotency_key", "on_error"}
 )
-"""Fields that hold names which programs made; a text that happens to be one of them is not looked for there."""
+"""Fields of events, plans and messages that hold names; a text that happens to be one of them is left there."""
+
+_STRUCTURED = frozenset(
+    {"plan", "prompt", "history", "items", "tool_calls", "certificate", "constraints", "unsaid", "usage", "tool_choice"}
+    | {"skills", "offered", "tools"}
+)
+"""Fields of events whose value has such fields too, and keys that mean something; all others are just data."""
 
 
 class Redaction:
@@ -31,20 +37,33 @@ class Redaction:
         """A text without them."""
         return text if self._pattern is None else self._pattern.sub(MARK, text)
 
-    def value(self, value: Json) -> Json:
-        """A value without them; keys that are identifiers stay."""
+    def event(self, row: Mapping[str, Json]) -> dict[str, Json]:
+        """An event, as JSON, without them."""
+        return {
+            name: field if name in _NAMES else self._structured(field) if name in _STRUCTURED else self._data(field)
+            for name, field in row.items()
+        }
+
+    def _structured(self, value: Json) -> Json:
+        if isinstance(value, list):
+            return [self._structured(item) for item in value]
+        if not isinstance(value, dict):
+            return self._data(value)
+        return {key if key.isidentifier() else self.text(key): self._field(key, item) for key, item in value.items()}
+
+    def _field(self, key: str, value: Json) -> Json:
+        if key == "args" and isinstance(value, dict):  # of a call: parameters may have any name
+            return {name: self._data(item) for name, item in value.items()}
+        return value if key in _NAMES and isinstance(value, str) else self._structured(value)
+
+    def _data(self, value: Json) -> Json:
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, list):
-            return [self.value(item) for item in value]
-        if not isinstance(value, dict):
-            return value
-        return {
-            key if key.isidentifier() else self.text(key): item
-            if key in _NAMES and isinstance(item, str)
-            else self.value(item)
-            for key, item in value.items()
-        }
+            return [self._data(item) for item in value]
+        if isinstance(value, dict):
+            return {self.text(key): self._data(item) for key, item in value.items()}
+        return value
 
 
 def _spellings(text: str) -> set[str]:

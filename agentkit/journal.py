@@ -374,7 +374,7 @@ def _redact(db: sqlite3.Connection, redaction: Redaction) -> dict[str, int]:
     changed: dict[str, int] = {}
     for (run_id,) in db.execute("SELECT DISTINCT run_id FROM events").fetchall():
         rows = db.execute("SELECT number, event FROM events WHERE run_id = ?", (run_id,)).fetchall()
-        clean = {number: redaction.value(json.loads(event)) for number, event in rows}
+        clean = {number: redaction.event(json.loads(event)) for number, event in rows}
         hidden = [number for number, event in rows if clean[number] != json.loads(event)]
         for number in hidden:
             encoded = json.dumps(clean[number], separators=(",", ":"), allow_nan=False)

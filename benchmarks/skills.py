@@ -18,7 +18,7 @@ from typing import Any
 
 from agentkit.agent import Agent
 from agentkit.events import SkillsUsed
-from agentkit.memory import AgentMemory, InMemoryStore, LongTermMemory, SkillLibrary
+from agentkit.memory import AgentMemory, InMemoryStore, LongTermMemory, SkillLibrary, SkillsFirst
 from agentkit.messages import ModelProfile, ModelRequest, ModelResponse, Usage
 from agentkit.protocols import Model
 from agentkit.results import RunResult
@@ -77,7 +77,7 @@ class Row:
     """What one run cost."""
 
     planner: str
-    skills: bool
+    skills: str
     task: int
     model_calls: int
     prompt_tokens: int
@@ -115,6 +115,9 @@ def script(task: int, turns: Sequence[str]) -> Callable[[ModelRequest], Any]:
     return reply
 
 
+NONE, LIBRARY, FIRST = "none", "library", "library, SkillsFirst"
+"""Ways of using skills."""
+
 PLANNERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "plan and execute": ("plan_execute", ("\n".join(TURNS),)),
     "plan and execute, one repair": ("plan_execute", ("\n".join((WRONG, *TURNS[1:])), "\n".join(TURNS))),
@@ -122,7 +125,7 @@ PLANNERS: dict[str, tuple[str, tuple[str, ...]]] = {
 }
 
 
-async def measure(name: str, *, skills: bool, model: Model | str | None) -> list[Row]:
+async def measure(name: str, skills: str, model: Model | str | None) -> list[Row]:
     """The rows of the two tasks with one planner."""
     planner, turns = PLANNERS[name]
     library = SkillLibrary(LongTermMemory(InMemoryStore()))
@@ -130,13 +133,14 @@ async def measure(name: str, *, skills: bool, model: Model | str | None) -> list
     for number, task in enumerate(TASKS):
         profile = ModelProfile(context_window=16_384, spelling="python", decoding="free")
         asked = model or FunctionModel(script(number, turns), name="openai:gpt-4o", profile=profile)
-        memory = AgentMemory(skills=library) if skills else None
-        agent = Agent(asked, tools=[price_of, postage_to, in_euros], planner=planner, memory=memory, name="shop")
+        memory = None if skills == NONE else AgentMemory(skills=library)
+        selector = SkillsFirst() if skills == FIRST else None
+        agent = Agent(asked, tools=[price_of, postage_to, in_euros], planner=planner, memory=memory, selector=selector)
         rows.append(_row(name, skills, number, await agent.run(task)))
     return rows
 
 
-def _row(planner: str, skills: bool, task: int, result: RunResult) -> Row:
+def _row(planner: str, skills: str, task: int, result: RunResult) -> Row:
     usage = result.usage
     used = any(isinstance(event, SkillsUsed) for event in result.events)
     right = result.status == "done"
@@ -151,10 +155,7 @@ async def main(arguments: Sequence[str] | None = None) -> None:
     chosen = parser.parse_args(arguments)
     names = ["plan and execute", "ReAct"] if chosen.model else list(PLANNERS)
     rows = [
-        row
-        for name in names
-        for skills in (False, True)
-        for row in await measure(name, skills=skills, model=chosen.model)
+        row for name in names for skills in (NONE, LIBRARY, FIRST) for row in await measure(name, skills, chosen.model)
     ]
     if chosen.json:
         print(json.dumps([asdict(row) for row in rows], indent=2))
@@ -162,7 +163,7 @@ async def main(arguments: Sequence[str] | None = None) -> None:
     print("| planner | skills | task | model calls | prompt tokens | generated | all | skill called | done |")
     print("|---|---|---|---|---|---|---|---|---|")
     for row in rows:
-        shown = ("with" if row.skills else "without", row.task, row.model_calls, row.prompt_tokens)
+        shown = (row.skills, row.task, row.model_calls, row.prompt_tokens)
         rest = (row.generated_tokens, row.tokens, "yes" if row.used_a_skill else "no", "yes" if row.done else "no")
         print("|", " | ".join(map(str, (row.planner, *shown, *rest))), "|")
 

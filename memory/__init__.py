@@ -25,6 +25,7 @@ from agentkit.memory.recall import GENERATIVE_AGENTS, LongTermMemory, Recalled, 
 from agentkit.memory.records import EVERYTHING, KINDS, Filter, Kind, Memory, Provenance, Scope
 from agentkit.memory.rewriting import ModelRewriter, Rewriter, Rewritten, Unsolvable
 from agentkit.memory.sessions import SessionRow, SessionStore
+from agentkit.memory.skill_selection import SkillsFirst
 from agentkit.memory.skills import Skill, SkillLibrary
 from agentkit.memory.sqlite import SqliteStore, stored_embedder
 from agentkit.memory.statements import RELATIONS, Grammar, Relation, Statement
@@ -92,6 +93,7 @@ __all__ = [
     "Settled",
     "Skill",
     "SkillLibrary",
+    "SkillsFirst",
     "SqliteStore",
     "Statement",
     "Table",

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import sys
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, cast
 
 import typer
 
+from agentkit.cli._memory_show import count, hit_json, line, print_json, rows
 from agentkit.cli._memory_stores import SHORT, Place, UnknownEmbedder
 from agentkit.cli.runs import JournalOption, open_journal
 from agentkit.errors import DefinitionError
@@ -30,7 +29,6 @@ from agentkit.memory import (
     Memory,
     MemoryStore,
     Provenance,
-    Recalled,
     Recollection,
     Scope,
     export_lines,
@@ -38,7 +36,6 @@ from agentkit.memory import (
     import_lines,
 )
 from agentkit.memory.records import new_id
-from agentkit.messages import Json
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -85,15 +82,15 @@ def list_memories(
             found = await opened.list(only, scope=place.scope, limit=most)
             return found, await opened.count(only, scope=place.scope)
 
-    found, count = asyncio.run(work())
+    found, number = asyncio.run(work())
     if as_json:
-        _print_json([memory.to_json() for memory in found])
+        print_json([memory.to_json() for memory in found])
         return
     for memory in found:
-        typer.echo(_line(memory))
-    rest = count - len(found)
+        typer.echo(line(memory))
+    rest = number - len(found)
     typer.echo(
-        "no memories" if not count else _count(count, "memory") + (f", {rest} not shown" if rest else ""), err=True
+        "no memories" if not number else count(number, "memory") + (f", {rest} not shown" if rest else ""), err=True
     )
 
 
@@ -127,10 +124,10 @@ def search(
 
     hits = asyncio.run(work()).hits
     if as_json:
-        _print_json([_hit_json(hit) for hit in hits])
+        print_json([hit_json(hit) for hit in hits])
         return
     for rank, hit in enumerate(hits, 1):
-        typer.echo(f"{rank}. {_line(hit.memory)}")
+        typer.echo(f"{rank}. {line(hit.memory)}")
         typer.echo(f"   {'; '.join(f'{part}: rank {at.rank}, score {at.score:.3g}' for part, at in hit.why.items())}")
     if not hits:
         typer.echo("nothing found", err=True)
@@ -162,14 +159,14 @@ def show(
 
     memory, versions = asyncio.run(work())
     if as_json:
-        _print_json({"memory": memory.to_json(), "history": [one.to_json() for one in versions]})
+        print_json({"memory": memory.to_json(), "history": [one.to_json() for one in versions]})
         return
-    for name, value in _rows(memory):
+    for name, value in rows(memory):
         typer.echo(f"{name:<12} {value}")
     if len(versions) > 1:
         typer.echo("history, oldest first:")
         for one in versions:
-            typer.echo(f"{'>' if one.id == memory.id else ' '} {_line(one)}")
+            typer.echo(f"{'>' if one.id == memory.id else ' '} {line(one)}")
 
 
 @app.command()
@@ -183,7 +180,7 @@ def why(
     recalls = [event for event in store.events(run_id) if isinstance(event, MemoryRecalled)]
     store.close()
     if as_json:
-        _print_json(
+        print_json(
             [{"query": one.query, "items": list(one.items), "left_out": one.left_out} for one in recalls],
         )
         return
@@ -224,7 +221,7 @@ def edit(
                 raise DefinitionError(f"the memory {old.id!r} was replaced by {old.superseded_by!r}; edit that one")
             return await _changed(opened, old, _changes(old, text, kind, importance), place.scope, rewrite=rewrite)
 
-    typer.echo(_line(asyncio.run(work())))
+    typer.echo(line(asyncio.run(work())))
 
 
 def _changes(old: Memory, text: str | None, kind: str | None, importance: float | None) -> dict[str, Any]:
@@ -256,7 +253,9 @@ def forget(
     journal: Annotated[
         list[Path] | None, typer.Option("--journal", help="A journal to redact. [default: the per-user file]")
     ] = None,
-    audit: Annotated[list[Path] | None, typer.Option("--audit", help="A manager's audit trail to redact.")] = None,
+    audit: Annotated[
+        list[Path] | None, typer.Option("--audit", help="A manager's audit trail to redact: its SQLite file.")
+    ] = None,
     store: _Store = "",
     records: _Records = None,
     embedder: _Embedder = "",
@@ -266,8 +265,8 @@ def forget(
 ) -> None:
     """Delete memories for good: text, words and vector; journals get a mark in place of what it said."""
     place = _place(store, records, embedder, user, agent, session)
-    trails = [AuditTrail(path) for path in audit or ()]
     journals = [open_journal(path) for path in journal or (None,)]
+    trails = [AuditTrail(_existing(path)) for path in audit or ()]
     asyncio.run(_forget(place, ids, journals, trails, versions=versions, yes=yes))
 
 
@@ -285,11 +284,11 @@ async def _forget(
         chain = {one.id: one for id in named for one in await history(opened, id, scope=place.scope)}
         gone = chain if versions else named
         for memory in gone.values():
-            typer.echo(_line(memory), err=True)
+            typer.echo(line(memory), err=True)
         if left := len(chain) - len(gone):
-            typer.echo(f"{_count(left, 'other version')} will stay; --history forgets all versions", err=True)
+            typer.echo(f"{count(left, 'other version')} will stay; --history forgets all versions", err=True)
         if not yes:
-            typer.confirm(f"Forget {_count(len(gone), 'memory')} for good?", abort=True, err=True)
+            typer.confirm(f"Forget {count(len(gone), 'memory')} for good?", abort=True, err=True)
         # The journals first: they can only be searched for what is still known.
         texts = [text for memory in gone.values() for text in (memory.text, memory.provenance.quote) if text]
         redacted = [journal.redact(*texts) for journal in journals]
@@ -297,7 +296,13 @@ async def _forget(
             await trail.redact(*gone)
         await opened.delete(*gone, scope=place.scope)
     events, runs = sum(sum(one.values()) for one in redacted), sum(map(len, redacted))
-    typer.echo(f"forgot {_count(len(gone), 'memory')}; redacted {_count(events, 'event')} of {_count(runs, 'run')}")
+    typer.echo(f"forgot {count(len(gone), 'memory')}; redacted {count(events, 'event')} of {count(runs, 'run')}")
+
+
+def _existing(path: Path) -> Path:
+    if not path.is_file():
+        raise DefinitionError(f"there is no audit trail {str(path)!r}")
+    return path
 
 
 @app.command("export")
@@ -323,7 +328,7 @@ def export_memories(
         typer.echo(text, nl=False)
     else:
         file.write_text(text, encoding="utf-8")
-    typer.echo(f"exported {_count(len(lines), 'memory')}", err=True)
+    typer.echo(f"exported {count(len(lines), 'memory')}", err=True)
 
 
 @app.command("import")
@@ -348,7 +353,7 @@ def import_memories(
             return await import_lines(opened, lines, scope=place.scope)
 
     done = asyncio.run(work())
-    typer.echo(f"imported {_count(len(done.added), 'memory')}, skipped {len(done.skipped)} that were there")
+    typer.echo(f"imported {count(len(done.added), 'memory')}, skipped {len(done.skipped)} that were there")
 
 
 @app.command("check")
@@ -369,12 +374,12 @@ def check_memory(
 
     found, left = asyncio.run(work())
     if as_json:
-        _print_json([{"id": one.id, "part": one.part, "problem": one.problem} for one in found])
+        print_json([{"id": one.id, "part": one.part, "problem": one.problem} for one in found])
     else:
         for one in found:
             typer.echo(f"{one.part}: {f'{one.id}: ' if one.id else ''}{one.problem}")
         mended = f", {len(found) - len(left)} mended" if repair else ""
-        typer.echo(f"{_count(len(found), 'disagreement')}{mended}" if found else "all parts agree", err=True)
+        typer.echo(f"{count(len(found), 'disagreement')}{mended}" if found else "all parts agree", err=True)
     if left:
         raise typer.Exit(1)
 
@@ -382,62 +387,3 @@ def check_memory(
 def _kinds(names: Sequence[str] | None) -> tuple[Kind, ...]:
     """Kinds by name; `Filter` refuses what is none."""
     return Filter(cast(tuple[Kind, ...], tuple(names or ()))).kinds
-
-
-def _line(memory: Memory) -> str:
-    """A memory on one line: id, kind, owner, day, text."""
-    day = datetime.fromtimestamp(memory.created).astimezone().strftime("%Y-%m-%d")
-    ended = "" if memory.is_current(time.time()) else " (ended)"
-    text = " ".join(memory.indexed_text.split())
-    return f"{memory.id[:SHORT]:<{SHORT}}  {memory.kind:<10}  {_owner(memory.scope):<12}  {day}{ended}  {text}"
-
-
-def _owner(scope: Scope) -> str:
-    named = [f"{name}={part}" for name, part in zip(("agent", "session"), scope.parts[1:], strict=True) if part]
-    return " ".join([*([scope.user] if scope.user else []), *named]) or "shared"
-
-
-def _rows(memory: Memory) -> list[tuple[str, str]]:
-    """What a person wants to know of a memory; empty fields are left out."""
-    origin = memory.provenance
-    source = " ".join(part for part in (origin.source, origin.place) if part)
-    run = " ".join(part for part in (origin.run_id, origin.step) if part)
-    rows = [
-        ("id", memory.id),
-        ("kind", memory.kind),
-        ("owner", _owner(memory.scope)),
-        ("text", memory.text),
-        ("context", memory.context),
-        ("importance", f"{memory.importance:g}"),
-        ("created", _when(memory.created)),
-        ("updated", _when(memory.updated) if memory.updated != memory.created else ""),
-        ("recalled", _when(memory.accessed) if memory.accessed != memory.created else ""),
-        ("true from", _when(memory.valid_from) if memory.valid_from != memory.created else ""),
-        ("true until", _when(memory.valid_until)),
-        ("expires", _when(memory.expires)),
-        ("written by", origin.by),
-        ("in the run", run),
-        ("source", source),
-        ("quote", origin.quote),
-        ("metadata", json.dumps(dict(memory.metadata), ensure_ascii=False) if memory.metadata else ""),
-        ("flagged", memory.flagged),
-    ]
-    return [(name, value) for name, value in rows if value]
-
-
-def _when(at: float | None) -> str:
-    return "" if at is None else datetime.fromtimestamp(at).astimezone().strftime("%Y-%m-%d %H:%M:%S %Z")
-
-
-def _hit_json(hit: Recalled) -> Json:
-    why = {part: {"rank": at.rank, "score": at.score} for part, at in hit.why.items()}
-    return {"score": hit.score, "why": why, "memory": hit.memory.to_json()}
-
-
-def _count(number: int, noun: str) -> str:
-    plural = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
-    return f"{number} {noun if number == 1 else plural}"
-
-
-def _print_json(value: Json) -> None:
-    typer.echo(json.dumps(value, ensure_ascii=False, indent=2))

@@ -260,6 +260,12 @@ def _texts_in(folder: Path, word: str) -> list[str]:
     return [name for name in holding(folder, word) if name != "data_level0.bin"]
 
 
+def test_a_missing_audit_trail_is_named_and_not_made(path: Path, tmp_path: Path) -> None:
+    done = call("forget", "secret-4", "--yes", "--audit", tmp_path / "no.db", path=path)
+    assert str(done.exception) == f"there is no audit trail {str(tmp_path / 'no.db')!r}"
+    assert call("show", "secret-4", path=path).exit_code == 0
+
+
 def test_nothing_is_forgotten_without_a_yes(path: Path, tmp_path: Path) -> None:
     done = call("forget", "basel", "--journal", tmp_path / "runs.sqlite", path=path, input="n\n")
     assert done.exit_code == 1

@@ -22,7 +22,7 @@ from agentkit.events import (
 )
 from agentkit.journal import JournalStore
 from agentkit.limits import Limits
-from agentkit.memory import AgentMemory, InMemoryStore, LongTermMemory, Scope, SkillLibrary
+from agentkit.memory import AgentMemory, InMemoryStore, LongTermMemory, Scope, SkillLibrary, SkillsFirst
 from agentkit.memory._generalise import generalise
 from agentkit.messages import ModelProfile
 from agentkit.planners.react import ReAct
@@ -345,3 +345,24 @@ def test_constants_of_the_task_are_found_in_arguments_texts_and_lists(
     assert [line for line in write_python(general.plan, toolbox).splitlines() if " = input(" not in line][
         -len(plan.splitlines()) :
     ] == plan.splitlines()
+
+
+async def test_with_skills_first_the_second_task_takes_fewer_tokens_even_of_a_planner_that_was_right_at_once() -> None:
+    skills = library()
+    first = await agent(skills, HATS, selector=SkillsFirst()).run(FIRST, user="anna")
+    [skill] = await skills.skills(scope=ANNA)
+    call = f'answer({skill.name}(number=2, product="scarf", city="Rome"))'
+    second = await agent(skills, call, selector=SkillsFirst()).run(SECOND, user="anna")
+    assert second.output == 68.0, second.error
+    used = [run.usage.input_tokens + run.usage.output_tokens for run in (first, second)]
+    assert used[1] < used[0], used
+    assert "stock_of" not in str(of(ModelCalled, second.events)[0].prompt)
+
+
+async def test_with_skills_first_a_planner_that_wants_another_tool_gets_it() -> None:
+    skills = library()
+    await learnt(skills)
+    plan = 'answer(stock_of(product="scarf"))'
+    result = await agent(skills, plan, selector=SkillsFirst()).run(SECOND, user="anna")
+    assert result.output == 2, result.error
+    assert result.usage.model_calls == 1
