@@ -14,7 +14,7 @@ from agentkit._schema_problems import listed
 from agentkit._schema_remote import read_schemas
 from agentkit._toolbox_settings import read_settings
 from agentkit._toolbox_tool import Tool
-from agentkit.checker import check
+from agentkit.checker import CheckedPlan, check
 from agentkit.context import RunContext
 from agentkit.diagnostics import Code, Diagnostic
 from agentkit.errors import ToolDefinitionError, ToolError
@@ -39,7 +39,7 @@ from agentkit.plan import (
 )
 from agentkit.policy import Policy
 from agentkit.schedule import WORLD
-from agentkit.toolbox import Effect, Toolbox
+from agentkit.toolbox import Effect, Toolbox, ToolSettings
 from agentkit.types import to_schema
 
 Change: TypeAlias = "Callable[[Expr, Step | None, str], Expr]"
@@ -99,20 +99,8 @@ def plan_tool(
     whole = replace(plan, steps=(*plan.steps, Value(probe, answer)), answer=Name(probe))
     report = check(whole, toolbox, policy=policy, limits=limits, approver=approver)
     checked = report.require()
-    effects = checked.schedule.effects
-    effect: Effect = "write" if effects.writes else "read" if effects.reads else "pure"
-    touched = effects.writes | effects.reads
     values, problems = read_settings(
-        {
-            "name": name,
-            "description": description,
-            "effect": effect,
-            "resources": () if WORLD in touched else tuple(sorted(touched)),
-            "approval": "ask" if checked.certificate.approvals else "auto",
-            "cost": checked.certificate.cost or 0.0,
-            "expected_seconds": checked.certificate.seconds,
-            "tags": tuple(tags),
-        }
+        {"name": name, "description": description, "tags": tuple(tags), **_settings_of(checked)}
     )
     parameters: dict[str, Json] = {
         "type": "object",
@@ -124,6 +112,19 @@ def plan_tool(
     if shape is None or problems or schema_problems:
         raise ToolDefinitionError(listed(f"{name!r} cannot be a tool", [*problems, *schema_problems]))
     return PlanTool(_shape=shape, origin=f"the plan {plan.goal!r}", plan=replace(plan, answer=answer), **values)
+
+
+def _settings_of(checked: CheckedPlan) -> ToolSettings:
+    effects = checked.schedule.effects
+    effect: Effect = "write" if effects.writes else "read" if effects.reads else "pure"
+    touched = effects.writes | effects.reads
+    return {
+        "effect": effect,
+        "resources": () if WORLD in touched else tuple(sorted(touched)),
+        "approval": "ask" if checked.certificate.approvals else "auto",
+        "cost": checked.certificate.cost or 0.0,
+        "expected_seconds": checked.certificate.seconds,
+    }
 
 
 def inline(plan: Plan, tools: Mapping[str, Tool]) -> tuple[Plan, dict[str, str]]:
