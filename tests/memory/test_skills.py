@@ -24,7 +24,8 @@ from agentkit.journal import JournalStore
 from agentkit.limits import Limits
 from agentkit.memory import AgentMemory, InMemoryStore, LongTermMemory, Scope, SkillLibrary, SkillsFirst
 from agentkit.memory._generalise import generalise
-from agentkit.messages import ModelProfile
+from agentkit.messages import ModelProfile, ModelResponse, ToolCall
+from agentkit.planners.plan_execute import PlanAndExecute
 from agentkit.planners.react import ReAct
 from agentkit.policy import Policy
 from agentkit.protocols import Decision
@@ -366,3 +367,25 @@ async def test_with_skills_first_a_planner_that_wants_another_tool_gets_it() -> 
     result = await agent(skills, plan, selector=SkillsFirst()).run(SECOND, user="anna")
     assert result.output == 2, result.error
     assert result.usage.model_calls == 1
+
+
+async def test_a_skill_is_called_natively_like_any_tool() -> None:
+    skills = library()
+    name = await learnt(skills)
+    native = ModelProfile(context_window=8192, spelling="python", decoding="free", tools=True)
+    call = ToolCall("c1", name, {"number": 2, "product": "scarf", "city": "Rome"})
+    replies = [ModelResponse(text="", tool_calls=(call,)), ModelResponse(text="68 dollars")]
+    model = ScriptedModel(replies, profile=native)
+    memory = AgentMemory(skills=skills)
+    shop = Agent(model, tools=[price_of, stock_of], memory=memory, name="shop", planner=ReAct(protocol="native"))
+    assert (await shop.run(SECOND, user="anna")).output == "68 dollars"
+    assert [message.content for message in model.requests[-1].messages if message.role == "tool"] == ["68.0"]
+
+
+async def test_a_streamed_plan_may_call_a_skill() -> None:
+    skills = library()
+    name = await learnt(skills)
+    plan = f'a = {name}(number=2, product="scarf", city="Rome")\nb = stock_of(product="hat")\nanswer([a, b])'
+    result = await agent(skills, plan, planner=PlanAndExecute(stream=True)).run(SECOND, user="anna")
+    assert result.output == [68.0, 5], result.error
+    assert [event.step for event in of(StepStarted, result.events)] == ["a__price", "a__left", "b"]
