@@ -45,6 +45,13 @@ class Names:
         place = self._places.get(name)
         if place is None:
             return _unknown(name, scope, path, toolbox)
+        if name in self._places[self.at].inside:
+            return Diagnostic(
+                Code.LATER_STEP,
+                path,
+                f"{name!r} is used inside itself, before it has a value.",
+                suggestion="Refer to a step of the block, or to an earlier step.",
+            )
         here = path[0] if path else ""
         if place.order >= self._places[self.at].order and here != "answer":
             return Diagnostic(

@@ -422,3 +422,15 @@ def test_a_problem_of_the_answer_has_the_line_of_the_answer() -> None:
 def test_a_plan_without_an_answer_has_no_line_for_it() -> None:
     [problem] = check(read_python("hats = double(number=1.5)", BASIC), BASIC).errors
     assert (problem.code, problem.line) == (Code.NO_ANSWER, None)
+
+
+@pytest.mark.parametrize("around", [[], ["outer"]])
+def test_a_block_cannot_refer_to_the_step_that_it_is_in(around: list[str]) -> None:
+    step: dict[str, Any] = {"id": "v", "kind": "if", "condition": True, "then": [value("y", "${v}")]}
+    for id in around:
+        step = {"id": id, "kind": "if", "condition": True, "then": [step]}
+    (problem,) = check(read_json({"steps": [step], "answer": 1}), BASIC).errors
+    assert problem.code is Code.LATER_STEP
+    assert str(problem).endswith(
+        "'v' is used inside itself, before it has a value. Refer to a step of the block, or to an earlier step."
+    )
