@@ -31,5 +31,10 @@ def embedder(name: str = "words") -> FunctionEmbedder:
 
 
 def holding(folder: Path, word: str) -> list[str]:
-    """The files below a folder that hold the bytes of a word, in any case."""
-    return [path.name for path in folder.rglob("*") if path.is_file() and word.encode() in path.read_bytes().lower()]
+    """The files below a folder that hold the bytes of a word, in any case.
+
+    Chroma's index files (``*.bin``) are left out: where they hold no vector yet, Chroma writes whatever its process's
+    memory held there, so what they hold says nothing about what Chroma was given.
+    """
+    files = (path for path in folder.rglob("*") if path.is_file() and path.suffix != ".bin")
+    return [path.name for path in files if word.encode() in path.read_bytes().lower()]
