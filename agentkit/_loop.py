@@ -113,6 +113,9 @@ class Loop:
             return self.stop("failed", f"the model failed: {error}")
         except PlanningEnded as reason:
             return self.stop("stopped", f"stopped: {reason}")
+        finally:
+            # It leads back to this loop: without it the run is freed at once, not by the garbage collector.
+            self.request = replace(self.request, on_prefix=None)
 
     async def turn(self) -> Ended | None:
         """One plan: proposed, checked, run, judged. None means: go on."""

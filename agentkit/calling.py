@@ -49,7 +49,7 @@ class ModelCaller:
         DefinitionError: `limits.cost` is set and the model's price is unknown.
     """
 
-    __slots__ = ("_clock", "_events", "_limits", "_meter", "_remaining", "_settings", "_user", "model")
+    __slots__ = ("_clock", "_deadline", "_events", "_limits", "_meter", "_settings", "_user", "model")
 
     def __init__(
         self,
@@ -61,11 +61,11 @@ class ModelCaller:
         clock: Clock,
         user: str = "",
         settings: ModelSettings | None = None,
-        remaining: Callable[[], float | None] = lambda: None,
+        deadline: float | None = None,
     ) -> None:
         self.model = model
         self._settings = settings or ModelSettings()
-        self._remaining = remaining
+        self._deadline = deadline
         self._user = user
         self._events = events
         self._meter = meter
@@ -180,7 +180,7 @@ class ModelCaller:
 
     def _left(self) -> float | None:
         """Seconds until the run's deadline; None without one."""
-        left = self._remaining()
+        left = None if self._deadline is None else self._deadline - self._clock.time()
         if left is not None and left <= 0:
             raise self._time_is_over()
         return left

@@ -155,7 +155,7 @@ class Run:
             clock=self.clock,
             user=self.user,
             settings=self.settings,
-            remaining=self.remaining,
+            deadline=self.deadline,
         )
 
     def remaining(self) -> float | None:

@@ -248,6 +248,18 @@ async def test_a_long_run_keeps_what_was_learnt_and_frees_what_only_running_need
     assert (result.status, len(alive), len(set(alive))) == ("done", 6, 1)
 
 
+async def test_a_run_that_is_over_leaves_nothing_for_the_garbage_collector() -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(3):
+            await Agent(scripted(GOOD), tools=[BASIC]).run("What does a hat cost?")
+        left = [thing for thing in gc.get_objects() if isinstance(thing, Run)]
+    finally:
+        gc.enable()
+    assert left == []
+
+
 async def test_a_finished_run_cannot_be_resumed(tmp_path: Path) -> None:
     store = JournalStore(tmp_path / "runs.sqlite")
     agent = Agent(scripted(GOOD), tools=[BASIC])
