@@ -7,6 +7,7 @@ from enum import Enum
 
 from agentkit.types.formats import formats_exclude, has_format, matches
 from agentkit.types.kinds import (
+    UNKNOWN,
     AnyType,
     ArrayType,
     BooleanType,
@@ -49,12 +50,14 @@ def flows(source: Type, target: Type) -> Flow:
         YES if always, NO if never (a checker may refuse), MAYBE if it must be looked at when the value is known.
         Lists whose elements never fit are a NO too, although an empty one would pass.
     """
-    if source is target or isinstance(source, NeverType) or isinstance(target, AnyType):
+    if (source is target and source is not UNKNOWN) or isinstance(source, NeverType) or isinstance(target, AnyType):
         return _YES
     if isinstance(target, NeverType):
         return _NO
     if isinstance(target, RefinedType):
-        return _YES if source == target else _least(flows(source, target.of), _MAYBE)
+        # Two of them may be equal and stand for different conditions: only one and the same,
+        # read from one schema, is sure to fit itself.
+        return _least(flows(source, target.of), _MAYBE)
     if isinstance(source, RefinedType):
         return flows(source.of, target)
     if isinstance(source, AnyType):
