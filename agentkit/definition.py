@@ -6,10 +6,8 @@ handed over by whoever loads the file, under the names that the file uses.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args, get_type_hints
 
@@ -34,6 +32,7 @@ from agentkit.memory import (
     TokenWindow,
 )
 from agentkit.messages import Json, ModelSettings
+from agentkit.options import check_options, did_you_mean
 from agentkit.planners.registry import PLANNERS, from_data
 from agentkit.planning import Example
 from agentkit.policy import Policy
@@ -210,7 +209,7 @@ def _family(entry: str | Mapping[str, Any], own: OwnTools, home: Path, at: str) 
     make = FAMILIES.get(name)
     if make is None:
         raise DefinitionError(
-            f"{at}: there are no tools {name!r}{_hint(name, [*FAMILIES, *own])}; the families are "
+            f"{at}: there are no tools {name!r}{did_you_mean(name, [*FAMILIES, *own])}; the families are "
             f"{', '.join(FAMILIES)}. Tools of your own are handed over by name: "
             f"load_agent(…, tools={{{name!r}: …}}) or --tools {name}=package.module:NAME"
         )
@@ -223,7 +222,7 @@ def _memory(said: _Memory, home: Path, at: str) -> AgentMemory:
     make = POLICIES.get(str(name))
     if make is None:
         raise DefinitionError(
-            f"{at}: there is no policy {name!r}{_hint(str(name), POLICIES)}; there are: {_list(POLICIES)}"
+            f"{at}: there is no policy {name!r}{did_you_mean(str(name), POLICIES)}; there are: {', '.join(POLICIES)}"
         )
     policy = _called(make, options, str(name), at)
     session = None if said.session is None else SessionStore(str(home / said.session))
@@ -245,16 +244,7 @@ def _manager(said: _Memory, memory: LongTermMemory) -> Manager | None:
 
 def _called(make: Callable[..., Any], options: Mapping[str, Any], name: str, at: str) -> Any:
     """What `make` gives for options from the file."""
-    signature = inspect.signature(make)
-    known = [key for key in signature.parameters if key not in _NOT_DATA]
-    have = f"its options are: {', '.join(known)}" if known else "it has none"
-    for key in options:
-        if key not in known:
-            raise DefinitionError(f"{at}: {name!r} has no option {key!r}{_hint(key, known)}; {have}")
-    needed = [key for key in known if signature.parameters[key].default is inspect.Parameter.empty]
-    for key in needed:
-        if key not in options:
-            raise DefinitionError(f"{at}: {name!r} needs the option {key!r}, as in '{name}: {{{key}: …}}'; {have}")
+    check_options(make, options, f"{at}: {name!r}", hidden=_NOT_DATA)
     return _made(lambda: make(**options), at, name)
 
 
@@ -320,7 +310,8 @@ def _told(error: ValidationError, name: str, lines: Mapping[_Place, int]) -> Ite
         if one["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
             known = _keys(place[:-1])
             key = str(place[-1])
-            yield f"{_at(name, lines, place)}: there is no key {words!r}{_hint(key, known)}; there are: {_list(known)}"
+            meant, there_are = did_you_mean(key, known), ", ".join(known)
+            yield f"{_at(name, lines, place)}: there is no key {words!r}{meant}; there are: {there_are}"
         else:
             yield f"{_at(name, lines, place)}: {words}: {one['msg']}, got {one['input']!r}"
 
@@ -343,12 +334,3 @@ def _keys(place: _Place) -> list[str]:
 def _at(name: str, lines: Mapping[_Place, int], place: _Place) -> str:
     found = _known(place, lines)
     return f"{name}:{lines[found]}" if found in lines else name
-
-
-def _hint(word: str, known: Any) -> str:
-    near = get_close_matches(word, list(known), n=1, cutoff=0.5)
-    return f", did you mean {near[0]!r}?" if near else ""
-
-
-def _list(known: Any) -> str:
-    return ", ".join(known)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping
-from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Any, cast
 
 from agentkit.errors import DefinitionError
 from agentkit.judges import ModelJudge as Scores
 from agentkit.messages import ModelSettings
+from agentkit.options import check_options, did_you_mean
 from agentkit.planners.candidates import Candidates
 from agentkit.planners.fixed import FixedPlan
 from agentkit.planners.hierarchical import Hierarchical
@@ -43,17 +42,10 @@ def planner(name: str, /, **options: Any) -> Planner:
     """
     make = PLANNERS.get(name)
     if make is None:
-        raise DefinitionError(f"there is no planner {name!r}{_hint(name, PLANNERS)}; there are: {', '.join(PLANNERS)}")
-    known = inspect.signature(make).parameters
-    for option in options:
-        if option not in known:
-            there_are = ", ".join(known) or "none"
-            raise DefinitionError(
-                f"the planner {name!r} has no option {option!r}{_hint(option, known)}; its options are: {there_are}"
-            )
-    missing = [option for option, one in known.items() if one.default is one.empty and option not in options]
-    if missing:
-        raise DefinitionError(f"the planner {name!r} needs the option {missing[0]!r}")
+        raise DefinitionError(
+            f"there is no planner {name!r}{did_you_mean(name, PLANNERS)}; there are: {', '.join(PLANNERS)}"
+        )
+    check_options(make, options, f"the planner {name!r}")
     return make(**{option: _value(option, value) for option, value in options.items()})
 
 
@@ -148,12 +140,7 @@ def _value(option: str, value: Any) -> Any:
         unknown = [name for name in value if name not in ModelSettings.__dataclass_fields__]
         if unknown:
             known = ModelSettings.__dataclass_fields__
-            hint = _hint(str(unknown[0]), known)
+            hint = did_you_mean(str(unknown[0]), known)
             raise DefinitionError(f"there is no model setting {unknown[0]!r}{hint}; there are: {', '.join(known)}")
         return ModelSettings(**value)
     return value
-
-
-def _hint(name: str, known: Mapping[str, object]) -> str:
-    near = get_close_matches(name, list(known), n=1, cutoff=0.5)
-    return f", did you mean {near[0]!r}?" if near else ""

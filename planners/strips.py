@@ -9,10 +9,10 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import TypeAlias
 
 from agentkit.errors import DefinitionError
+from agentkit.options import did_you_mean
 
 Fact: TypeAlias = tuple[str, ...]
 """A predicate and its objects: ``("on", "a", "b")``. In a domain, a term that begins with ``?`` is a parameter."""
@@ -253,5 +253,4 @@ def _ancestors(kind: str, types: Mapping[str, str]) -> set[str]:
 
 def _near(name: str, known: Iterable[str]) -> str:
     options = list(known)
-    near = get_close_matches(name, options, n=1, cutoff=0.5)
-    return f", did you mean {near[0]!r}?" if near else f"; there are: {', '.join(sorted(options)) or 'none'}"
+    return did_you_mean(name, options) or f"; there are: {', '.join(sorted(options)) or 'none'}"

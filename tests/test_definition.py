@@ -139,10 +139,7 @@ def test_nothing_is_imported_that_a_file_names(tmp_path: Path, monkeypatch: pyte
         ),
         (
             "tools: [sql]",
-            (
-                "a.yaml:1: 'sql' needs the option 'path', as in 'sql: {path: …}'; its options are: path, max_rows, "
-                "timeout, read_only, resource"
-            ),
+            ("a.yaml:1: 'sql' needs the option 'path'; its options are: path, max_rows, timeout, read_only, resource"),
         ),
         (
             "tools: [{maths: {}, text: {}}]",
