@@ -35,18 +35,8 @@ class Effects:
             return other
         return Effects(self.reads | other.reads, self.writes | other.writes)
 
-    def conflicts(self, later: Effects) -> bool:
-        """Whether `later` must wait for these effects."""
-        return _meet(self.writes, later.writes) or _meet(self.writes, later.reads) or _meet(self.reads, later.writes)
-
 
 PURE = Effects()
-
-
-def _meet(left: frozenset[str], right: frozenset[str]) -> bool:
-    if not left or not right:
-        return False
-    return WORLD in left or WORLD in right or not left.isdisjoint(right)
 
 
 def effects_of_tool(tool: Tool) -> Effects:
