@@ -7,7 +7,7 @@ INSTALLED := .venv/.installed
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup weights demo test test-slow test-all lint format types check bench build clean
+.PHONY: help setup weights demo test test-slow fuzz test-all lint format types check bench build clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ test: setup ## Run the tests that take no more than a few minutes together
 
 test-slow: setup ## Run the rest: packaging, crash recovery, local models (those whose weights are here)
 	$(BIN)/python -m pytest -n 2 -m slow
+
+fuzz: setup ## Look for counterexamples that the tests do not know, with new random ones each time
+	HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest -n 2 -m "hypothesis and not slow" --timeout 1200
 
 test-all: test test-slow ## Run every test
 

@@ -79,12 +79,15 @@ def _defined(text: str, kind: str) -> tuple[str, dict[str, list[Tree]]]:
             raise DefinitionError(f"this is no {kind}; it should begin (define ({kind} NAME), and is {_shown(tree)}")
     sections: dict[str, list[Tree]] = {}
     for section in rest:
-        head, *items = _list(section, f"{kind} {name!r}")
-        word = _word(head, f"{kind} {name!r}")
+        where = f"{kind} {name!r}"
+        items = list(_list(section, where))
+        word = _word(items.pop(0), where) if items else ""
+        if not word:
+            raise DefinitionError(f"{where} has an empty section: (); it should begin with a keyword, as in (:init …)")
         if word == ":action":
             sections.setdefault(word, []).append(items)
         elif word in sections:
-            raise DefinitionError(f"{kind} {name!r} has {word} twice")
+            raise DefinitionError(f"{where} has {word} twice")
         else:
             sections[word] = items
     return name, sections

@@ -14,10 +14,10 @@ from agentkit.testing import block_network
 SLOW_TIMEOUT = 600
 """Seconds that a slow test may take where it does not say otherwise."""
 
-hypothesis.settings.register_profile("dev", max_examples=50, deadline=None)
-hypothesis.settings.register_profile("ci", max_examples=200, deadline=None, derandomize=True, print_blob=True)
-hypothesis.settings.register_profile("thorough", max_examples=5000, deadline=None)
-hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev"))
+# The same examples every time: a failure is then of the change at hand. `make fuzz` looks for new ones.
+hypothesis.settings.register_profile("same", max_examples=50, deadline=None, derandomize=True, print_blob=True)
+hypothesis.settings.register_profile("fuzz", max_examples=2000, deadline=None, print_blob=True)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or "same")
 
 
 @pytest.hookimpl(tryfirst=True)

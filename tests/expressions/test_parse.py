@@ -233,7 +233,7 @@ WORDS = """( ) [ ] { } ' " ''' f' ${ $${ \\ . , : := = == != < ** // - + ~ not a
 PIECES = st.sampled_from([*WORDS.split(), "\n", " "])
 
 
-@settings(max_examples=1500, deadline=500)
+@settings(max_examples=1500, deadline=None)
 @given(st.text(max_size=60) | st.lists(PIECES, max_size=25).map(" ".join) | st.lists(PIECES, max_size=25).map("".join))
 def test_arbitrary_text_never_raises(text: str) -> None:
     with warnings.catch_warnings():

@@ -118,3 +118,9 @@ def test_no_text_crashes_the_reader(words: list[str]) -> None:
     for text in (" ".join(words), f"(define (domain d) {' '.join(words)})", f"(define (domain d) (:action {words}))"):
         with contextlib.suppress(DefinitionError):
             assert read_domain(text).name == "d"
+
+
+def test_an_empty_section_is_refused_with_what_it_should_be() -> None:
+    with pytest.raises(DefinitionError) as caught:
+        read_domain("(define (domain d) ())")
+    assert str(caught.value) == ("domain 'd' has an empty section: (); it should begin with a keyword, as in (:init …)")
