@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AbstractAsyncContextManager, nullcontext
 from weakref import WeakKeyDictionary
 
 from agentkit.toolbox import Tool
 
 _gates: WeakKeyDictionary[asyncio.AbstractEventLoop, WeakKeyDictionary[Tool, asyncio.Semaphore]] = WeakKeyDictionary()
+_open: AbstractAsyncContextManager[None] = nullcontext()
 
 
-def gate_of(tool: Tool) -> asyncio.Semaphore | None:
-    """The tool's own limit on concurrent calls, shared by every run in this event loop."""
+def gate_of(tool: Tool) -> AbstractAsyncContextManager[None]:
+    """The tool's own limit on concurrent calls, shared by the runs of this event loop; open where there is none."""
     if tool.max_concurrency is None:
-        return None
+        return _open
     of_loop = _gates.setdefault(asyncio.get_running_loop(), WeakKeyDictionary())
     gate = of_loop.get(tool)
     if gate is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from contextlib import nullcontext
+from functools import partial
 from typing import Any
 
 from agentkit._bounded import bounded
@@ -252,7 +252,7 @@ class Leaves:
         if found is not MISS:
             raise _FromCache(found)
         try:
-            async with gate_of(tool) or nullcontext(), self._gate:
+            async with gate_of(tool), self._gate:
                 value = await self._attempts(tool, step, args, bound, name, key)
         finally:
             self._cache.written(tool)
@@ -306,10 +306,7 @@ class Leaves:
         timeout = tool.timeout if step.timeout is None else step.timeout
         if not retries:
             return await self._attempt(tool, bound, name, key, timeout, 0)
-
-        def attempt(number: int) -> Awaitable[Json]:
-            return self._attempt(tool, bound, name, key, timeout, number)
-
+        attempt = partial(self._attempt, tool, bound, name, key, timeout)
         return await self._retrying(attempt, tool, name, retries)
 
     async def _attempt(

@@ -17,6 +17,8 @@ from agentkit.schedule import Node, Schedule
 DEFAULT_MODEL_SECONDS = 2.0
 """Seconds that a `generate` step is estimated at, for the critical path."""
 
+_NUMBERS = ("steps", "tool_calls", "model_calls", "cost", "fees", "seconds", "subgoals")
+
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
@@ -50,10 +52,19 @@ class Certificate:
     runtime_checks: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Json]:
-        """The certificate as JSON."""
-        row: dict[str, Json] = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        row.update(calls={tool: list(bounds) for tool, bounds in self.calls.items()})
-        row.update(writes=dict(self.writes), approvals=list(self.approvals), runtime_checks=list(self.runtime_checks))
+        """The certificate as JSON: numbers, and `calls`, `writes`, `approvals` and `runtime_checks` if there are any.
+
+        A run keeps one for each plan; those of most plans write nothing and ask nobody.
+        """
+        row: dict[str, Json] = {name: getattr(self, name) for name in _NUMBERS}
+        if self.calls:
+            row["calls"] = {tool: list(bounds) for tool, bounds in self.calls.items()}
+        if self.writes:
+            row["writes"] = dict(self.writes)
+        if self.approvals:
+            row["approvals"] = list(self.approvals)
+        if self.runtime_checks:
+            row["runtime_checks"] = list(self.runtime_checks)
         return row
 
     @classmethod

@@ -43,6 +43,8 @@ class Reflection:
     def judges(self, point: Point) -> tuple[Judge, ...]:
         """The judges of a point, functions wrapped."""
         given = getattr(self, point)
+        if isinstance(given, tuple) and not given:
+            return ()
         many = given if isinstance(given, Sequence) else (given,)
         return tuple(one if hasattr(one, "judge") else _RuleJudge(one) for one in many)
 
