@@ -6,76 +6,44 @@ handed over by whoever loads the file, under the names that the file uses.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import fields, is_dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, get_args, get_type_hints
+from typing import Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from agentkit._definition_text import Source, read, told
+from agentkit._definition_words import FAMILIES, POLICIES, SELECTORS, Made, called, chosen, resolved
 from agentkit.agent import Agent
+from agentkit.cache import CacheStore
 from agentkit.embeddings import MiniLM
 from agentkit.errors import DefinitionError
+from agentkit.judges import ModelJudge
 from agentkit.limits import Limits
 from agentkit.memory import (
     AgentMemory,
-    Buffer,
     ContextBuilder,
-    ContextPolicy,
-    LastTurns,
     LongTermMemory,
     Manager,
     ModelDecider,
     ModelExtractor,
     SessionStore,
+    SkillLibrary,
     SqliteStore,
-    TokenWindow,
 )
 from agentkit.messages import Json, ModelSettings
-from agentkit.options import check_options, did_you_mean
+from agentkit.options import did_you_mean
+from agentkit.planners.intent_registry import INTENTS, agents_in, intent_from_data
 from agentkit.planners.registry import PLANNERS, from_data
-from agentkit.planning import Example
+from agentkit.planning import Example, IntentClassifier, ToolSelector
 from agentkit.policy import Policy
 from agentkit.protocols import Model
+from agentkit.reflection import Reflection
 from agentkit.toolbox import Tool, Toolbox
-from agentkit.tools import dates, files, maths, sql, text, units, web
 
 OwnTools: TypeAlias = Mapping[str, Tool | Toolbox]
-_Place: TypeAlias = tuple[str | int, ...]
-
-
-def _maths() -> tuple[Tool, ...]:
-    return maths.TOOLS
-
-
-def _units() -> tuple[Tool, ...]:
-    return units.TOOLS
-
-
-def _text() -> tuple[Tool, ...]:
-    return text.TOOLS
-
-
-FAMILIES: Mapping[str, Callable[..., tuple[Tool, ...]]] = {
-    "maths": _maths,
-    "units": _units,
-    "dates": dates.date_tools,
-    "text": _text,
-    "sql": sql.sqlite_tools,
-    "files": files.file_tools,
-    "web": web.http_tools,
-}
-"""The ready-made tools that a file can ask for, and the functions whose arguments are their options."""
-
-POLICIES: Mapping[str, Callable[..., ContextPolicy]] = {
-    "buffer": Buffer,
-    "last_turns": LastTurns,
-    "token_window": TokenWindow,
-}
-"""How a conversation is fitted into the context, for policies that need nothing but data."""
-
-_NOT_DATA = frozenset({"clock", "certificates"})
-_PATHS = frozenset({"root", "path", "session", "file"})
 
 
 class _Part(BaseModel):
@@ -85,6 +53,13 @@ class _Part(BaseModel):
 class _Example(_Part):
     task: str = Field(description="What is asked.")
     plan: str = Field(description="A good plan for it, in restricted Python.")
+
+
+class _Skills(_Part):
+    k: int = Field(3, ge=1, description="How many skills a run is offered at most.")
+    likeness: float = Field(0.5, ge=0, le=1, description="The share of a skill's words that a task must have.")
+    min_calls: int = Field(2, ge=1, description="How many tool calls a plan must have to be kept.")
+    retire_after: int = Field(2, ge=1, description="How many failures in a row retire a skill.")
 
 
 class _Memory(_Part):
@@ -99,7 +74,25 @@ class _Memory(_Part):
     manager: Literal["rules", "model"] | None = Field(
         None, description="How the agent learns from its turns: by rules, or by asking its model; not at all if absent."
     )
+    skills: bool | _Skills = Field(False, description="Plans that worked become tools for tasks like theirs.")
     reserve: float = Field(0.3, ge=0, lt=1, description="The share of the context window that is kept free.")
+
+
+class _Judge(_Part):
+    criteria: str = Field("", description="What to look at besides the task, in words.")
+    at_least: float | None = Field(None, ge=0, le=1, description="Ask for a score too, and be content from here on.")
+
+
+_Point: TypeAlias = bool | str | _Judge
+"""Whether a model judges at a point; by which criteria; and from which score on it is content."""
+
+
+class _Reflection(_Part):
+    feasibility: _Point = Field(False, description="Before planning: can the task be done?")
+    plan: _Point = Field(False, description="Before running: is the plan good?")
+    step: _Point = Field(False, description="After a step: did it give what the plan needs?")
+    outcome: _Point = Field(False, description="After the whole: is the goal reached, and which steps show it?")
+    step_every: int = Field(1, ge=1, description="Judge every so many steps only.")
 
 
 class AgentDefinition(_Part):
@@ -117,7 +110,16 @@ class AgentDefinition(_Part):
     planner: str | dict[str, Any] = Field(
         "plan_execute", description=f"How tasks become plans: {', '.join(PLANNERS)}; or `name` with options."
     )
+    intent: str | dict[str, Any] | None = Field(
+        None, description=f"What becomes of a request: {', '.join(INTENTS)}, with options."
+    )
+    agents: list[str] = Field([], description="Files of other agents, which the intent may hand a request to.")
+    selector: str | dict[str, Any] | None = Field(
+        None, description=f"Which tools planners are told of: {', '.join(SELECTORS)}, with options; by default all."
+    )
+    reflection: _Reflection | None = Field(None, description="At which points the agent's model judges.")
     memory: _Memory | None = Field(None, description="What the agent remembers with.")
+    cache: str | None = Field(None, description="The SQLite file that keeps results of tools that allow it.")
     policy: Policy = Field(Policy(), description="Which calls ask first, and which never run.")
     limits: Limits = Field(Limits(), description="What a run may use.")
     output_schema: dict[str, Any] | None = Field(None, description="The JSON Schema that answers must have.")
@@ -139,11 +141,7 @@ def load_agent(path: str | Path, *, tools: OwnTools | None = None, model: str | 
         DefinitionError: The file cannot be read or is wrong; the message lists every mistake with its line.
     """
     place = Path(path)
-    try:
-        written = place.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DefinitionError(f"cannot read the agent {str(path)!r}: {error}") from error
-    return read_agent(written, name=str(path), folder=place.parent, tools=tools, model=model)
+    return _read(_written(place), str(path), place.parent, dict(tools or {}), model, (place.resolve(),))
 
 
 def read_agent(
@@ -166,74 +164,187 @@ def read_agent(
     Raises:
         DefinitionError: The text is wrong.
     """
-    data, lines = _parsed(written, name)
+    return _read(written, name, folder or Path(), dict(tools or {}), model, ())
+
+
+def _read(
+    written: str, name: str, home: Path, own: OwnTools, model: str | Model | None, within: tuple[Path, ...]
+) -> Agent:
+    source = read(written, name)
     try:
-        said = AgentDefinition.model_validate(data)
+        said = AgentDefinition.model_validate(source.data)
     except ValidationError as error:
-        raise DefinitionError("\n".join(_told(error, name, lines))) from error
-    own, home = dict(tools or {}), folder or Path()
-    found = [_family(entry, own, home, _at(name, lines, ("tools", i))) for i, entry in enumerate(said.tools)]
+        raise DefinitionError("\n".join(told(error, source, AgentDefinition))) from error
+    parts = _Parts(source, said, home, own, within)
+    options: dict[str, Any] = {
+        "tools": parts.tools(),
+        "planner": parts.made("planner", lambda: from_data(resolved(said.planner, home))),
+        "memory": parts.made("memory", parts.memory),
+        "selector": parts.made("selector", parts.selector),
+        "agents": parts.agents(),
+        "reflection": parts.made("reflection", parts.reflection),
+        "cache": parts.made("cache", lambda: None if said.cache is None else CacheStore(home / said.cache)),
+    }
+    options["intent"] = parts.made("intent", lambda: parts.intent(options["agents"]))
+    if parts.problems:
+        raise DefinitionError("\n".join(problem for _, problem in sorted(parts.problems)))
     return Agent(
         model if model is not None else said.model,
         said.instructions,
         name=said.name or None,
         description=said.description or None,
-        tools=found,
-        planner=_made(lambda: from_data(_resolved(said.planner, home)), _at(name, lines, ("planner",)), "planner"),
         policy=said.policy,
         limits=said.limits,
         output_schema=said.output_schema,
         model_settings=said.model_settings,
         examples=[Example(one.task, one.plan) for one in said.examples],
-        memory=None if said.memory is None else _memory(said.memory, home, _at(name, lines, ("memory",))),
+        **options,
     )
+
+
+def _written(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DefinitionError(f"cannot read the agent {str(path)!r}: {error}") from error
 
 
 def definition_schema() -> dict[str, Json]:
     """The JSON Schema of the YAML file, for editors."""
     schema = AgentDefinition.model_json_schema()
-    planner = schema["properties"]["planner"]
-    planner["anyOf"] = [{"enum": list(PLANNERS)}, {"type": "object", "required": ["name"]}]
+    for key, words in (("planner", PLANNERS), ("intent", INTENTS), ("selector", SELECTORS)):
+        named_one = {"type": "object", "required": ["name"], "properties": {"name": {"enum": list(words)}}}
+        rest = [one for one in schema["properties"][key]["anyOf"] if one.get("type") == "null"]
+        schema["properties"][key]["anyOf"] = [{"enum": list(words)}, named_one, *rest]
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "An agent of agentkit"}
 
 
 # parts
 
 
-def _family(entry: str | Mapping[str, Any], own: OwnTools, home: Path, at: str) -> Toolbox:
-    if isinstance(entry, Mapping) and len(entry) != 1:
-        raise DefinitionError(f"{at}: expected one family with its options, as in 'files: {{root: docs}}'")
-    name, options = (entry, {}) if isinstance(entry, str) else next((key, value or {}) for key, value in entry.items())
-    if name in own and not options:
-        return Toolbox(own[name])
-    make = FAMILIES.get(name)
-    if make is None:
-        raise DefinitionError(
-            f"{at}: there are no tools {name!r}{did_you_mean(name, [*FAMILIES, *own])}; the families are "
-            f"{', '.join(FAMILIES)}. Tools of your own are handed over by name: "
-            f"load_agent(…, tools={{{name!r}: …}}) or --tools {name}=package.module:NAME"
-        )
-    return Toolbox(*_called(make, _resolved(options, home), name, at))
+@dataclass(slots=True)
+class _Parts:
+    """The parts of one agent, made from what its file says.
 
+    Attributes:
+        source: The file.
+        said: What it says.
+        home: Where its relative paths start.
+        own: Tools of the caller's, by name.
+        within: The files of the agents that this one is an agent of.
+        problems: What is wrong, each after its line.
+    """
 
-def _memory(said: _Memory, home: Path, at: str) -> AgentMemory:
-    name, options = (said.policy, {}) if isinstance(said.policy, str) else (said.policy.get("name"), dict(said.policy))
-    options.pop("name", None)
-    make = POLICIES.get(str(name))
-    if make is None:
-        raise DefinitionError(
-            f"{at}: there is no policy {name!r}{did_you_mean(str(name), POLICIES)}; there are: {', '.join(POLICIES)}"
+    source: Source
+    said: AgentDefinition
+    home: Path
+    own: OwnTools
+    within: tuple[Path, ...]
+    problems: list[tuple[int, str]] = field(default_factory=list)
+
+    def made(self, key: str, make: Callable[[], Made], *place: int) -> Made | None:
+        """What `make` gives for a key of the file; what is wrong with it is kept as a problem."""
+        try:
+            return make()
+        except (DefinitionError, TypeError, ValueError) as error:
+            self.problems.append((self.source.line(key, *place), f"{self.source.at(key, *place)}: {key}: {error}"))
+            return None
+
+    def tools(self) -> list[Toolbox]:
+        """The toolboxes of the families."""
+        made = [self.made("tools", partial(self.family, one), at) for at, one in enumerate(self.said.tools)]
+        return [one for one in made if one is not None]
+
+    def family(self, entry: str | Mapping[str, Any]) -> Toolbox:
+        """The tools of a family, or those that the caller handed over under this name."""
+        if isinstance(entry, Mapping) and len(entry) != 1:
+            raise DefinitionError("expected one family with its options, as in 'files: {root: docs}'")
+        options: Mapping[str, Any]
+        name, options = (
+            (entry, {}) if isinstance(entry, str) else next((key, value or {}) for key, value in entry.items())
         )
-    policy = _called(make, options, str(name), at)
-    session = None if said.session is None else SessionStore(str(home / said.session))
-    builder = ContextBuilder(policy, reserve=said.reserve)
-    if said.long_term is None:
-        if said.manager is not None:
-            raise DefinitionError(f"{at}: a manager needs a place for what it learns, such as long_term: memory.db")
-        return AgentMemory(short_term=builder, session=session)
-    embedder = MiniLM() if said.embedder == "minilm" else None
-    memory = LongTermMemory(SqliteStore(str(home / said.long_term), embedder))
-    return AgentMemory(short_term=builder, session=session, long_term=memory, manager=_manager(said, memory))
+        if name in self.own and not options:
+            return Toolbox(self.own[name])
+        make = FAMILIES.get(name)
+        if make is None:
+            raise DefinitionError(
+                f"there are no tools {name!r}{did_you_mean(name, [*FAMILIES, *self.own])}; the families are "
+                f"{', '.join(FAMILIES)}. Tools of your own are handed over by name: "
+                f"load_agent(…, tools={{{name!r}: …}}) or --tools {name}=package.module:NAME"
+            )
+        return Toolbox(*called(make, resolved(options, self.home), name))
+
+    def agents(self) -> list[Agent]:
+        """The agents that this one may hand a request to."""
+        made = [
+            self.made("agents", partial(self.agent, self.home / one), at) for at, one in enumerate(self.said.agents)
+        ]
+        return [one for one in made if one is not None]
+
+    def agent(self, path: Path) -> Agent:
+        """The agent of another file."""
+        here = path.resolve()
+        if here in self.within:
+            raise DefinitionError(f"{str(path)!r} leads back to itself; of two agents only one can know the other")
+        written = _written(path)
+        made = _read(written, str(path), path.parent, self.own, None, (*self.within, here))
+        if made.name == Agent.__name__:
+            raise DefinitionError(f"{str(path)!r} gives its agent no name; add 'name:', for the intent to lead to it")
+        return made
+
+    def intent(self, agents: Sequence[Agent]) -> IntentClassifier | None:
+        """The classifier, with every agent that it leads to known."""
+        said = self.said.intent
+        if said is None:
+            return None
+        known = [agent.name for agent in agents]
+        if len(known) == len(self.said.agents):  # else an agent could not be read, and that is what is wrong
+            for name in agents_in(said):
+                if name not in known:
+                    there_are = f"the agents are: {', '.join(known)}" if known else "add its file to 'agents:'"
+                    raise DefinitionError(f"there is no agent {name!r}{did_you_mean(name, known)}; {there_are}")
+        return intent_from_data(said, scope=self.said.instructions or self.said.description)
+
+    def selector(self) -> ToolSelector | None:
+        """What chooses tools."""
+        said = self.said.selector
+        return None if said is None else chosen(resolved(said, self.home), SELECTORS, "selector")
+
+    def reflection(self) -> Reflection | None:
+        """A model's judgements at the points that the file names."""
+        said = self.said.reflection
+        if said is None:
+            return None
+        return Reflection(
+            feasibility=_judges(said.feasibility),
+            plan=_judges(said.plan),
+            step=_judges(said.step),
+            outcome=_judges(said.outcome),
+            step_every=said.step_every,
+        )
+
+    def memory(self) -> AgentMemory | None:
+        """What the agent remembers with."""
+        said = self.said.memory
+        if said is None:
+            return None
+        builder = ContextBuilder(chosen(said.policy, POLICIES, "policy"), reserve=said.reserve)
+        session = None if said.session is None else SessionStore(str(self.home / said.session))
+        if said.long_term is None:
+            for key, what in (("manager", "a manager"), ("skills", "a library of skills")):
+                if getattr(said, key):
+                    raise DefinitionError(f"{what} needs a place for what it learns, such as long_term: memory.db")
+            return AgentMemory(short_term=builder, session=session)
+        embedder = MiniLM() if said.embedder == "minilm" else None
+        memory = LongTermMemory(SqliteStore(str(self.home / said.long_term), embedder))
+        options = said.skills.model_dump() if isinstance(said.skills, _Skills) else {}
+        return AgentMemory(
+            short_term=builder,
+            session=session,
+            long_term=memory,
+            manager=_manager(said, memory),
+            skills=SkillLibrary(memory, **options) if said.skills is not False else None,
+        )
 
 
 def _manager(said: _Memory, memory: LongTermMemory) -> Manager | None:
@@ -242,95 +353,9 @@ def _manager(said: _Memory, memory: LongTermMemory) -> Manager | None:
     return None if said.manager is None else Manager(memory)
 
 
-def _called(make: Callable[..., Any], options: Mapping[str, Any], name: str, at: str) -> Any:
-    """What `make` gives for options from the file."""
-    check_options(make, options, f"{at}: {name!r}", hidden=_NOT_DATA)
-    return _made(lambda: make(**options), at, name)
-
-
-def _made(make: Callable[[], Any], at: str, name: str) -> Any:
-    """What `make` gives; what is wrong with its arguments is an error at a place of the file."""
-    try:
-        return make()
-    except (DefinitionError, TypeError, ValueError) as error:
-        raise DefinitionError(f"{at}: {name}: {error}") from error
-
-
-def _resolved(said: Any, home: Path) -> Any:
-    """Options with their paths made relative to the file's folder."""
-    if not isinstance(said, Mapping):
-        return said
-    return {
-        key: str(home / value) if key in _PATHS and isinstance(value, str) else value for key, value in said.items()
-    }
-
-
-# reading and telling
-
-
-def _parsed(written: str, name: str) -> tuple[Any, Mapping[_Place, int]]:
-    """The data of a YAML text, and the line of every place in it."""
-    import yaml
-
-    try:
-        root = yaml.compose(written, Loader=yaml.SafeLoader)
-        data = yaml.safe_load(written)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"{name}:{mark.line + 1}" if mark else name
-        raise DefinitionError(f"{where}: this is not YAML: {getattr(error, 'problem', None) or error}") from error
-    if not isinstance(data, dict):
-        raise DefinitionError(f"{name}: expected keys such as 'model:' and 'tools:', got {type(data).__name__}")
-    lines: dict[_Place, int] = {}
-    for place, line in _walk(root, ()):
-        if place in lines:
-            raise DefinitionError(
-                f"{name}:{line}: the key {place[-1]!r} stands here again; it is on line {lines[place]} already"
-            )
-        lines[place] = line
-    return data, lines
-
-
-def _walk(node: Any, place: _Place) -> Iterator[tuple[_Place, int]]:
-    if node.id == "mapping":
-        for key, value in node.value:
-            inner = (*place, str(key.value))
-            yield inner, key.start_mark.line + 1
-            yield from _walk(value, inner)
-    elif node.id == "sequence":
-        for index, value in enumerate(node.value):
-            yield (*place, index), value.start_mark.line + 1
-            yield from _walk(value, (*place, index))
-
-
-def _told(error: ValidationError, name: str, lines: Mapping[_Place, int]) -> Iterator[str]:
-    problems = ((_known(one["loc"], lines), one) for one in error.errors())
-    for place, one in sorted(problems, key=lambda problem: lines.get(problem[0], 0)):
-        words = ".".join(map(str, place))
-        if one["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
-            known = _keys(place[:-1])
-            key = str(place[-1])
-            meant, there_are = did_you_mean(key, known), ", ".join(known)
-            yield f"{_at(name, lines, place)}: there is no key {words!r}{meant}; there are: {there_are}"
-        else:
-            yield f"{_at(name, lines, place)}: {words}: {one['msg']}, got {one['input']!r}"
-
-
-def _known(place: _Place, lines: Mapping[_Place, int]) -> _Place:
-    """The longest beginning of a place that is one of the file: what follows names alternatives of a type."""
-    return next((place[:size] for size in range(len(place), 0, -1) if place[:size] in lines), place[:1])
-
-
-def _keys(place: _Place) -> list[str]:
-    """The keys that an object of the definition may have."""
-    model: Any = AgentDefinition
-    for key in place:
-        if isinstance(key, str):
-            hint = get_type_hints(model)[key]
-            model = next(one for one in (hint, *get_args(hint)) if is_dataclass(one) or hasattr(one, "model_fields"))
-    return list(getattr(model, "model_fields", None) or [one.name for one in fields(model)])
-
-
-def _at(name: str, lines: Mapping[_Place, int], place: _Place) -> str:
-    found = _known(place, lines)
-    return f"{name}:{lines[found]}" if found in lines else name
+def _judges(said: _Point) -> tuple[ModelJudge, ...]:
+    if isinstance(said, _Judge):
+        return (ModelJudge(said.criteria, at_least=said.at_least),)
+    if isinstance(said, str):
+        return (ModelJudge(said),)
+    return (ModelJudge(),) if said else ()

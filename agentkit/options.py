@@ -16,6 +16,22 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return f", did you mean {near[0]!r}?" if near else ""
 
 
+def named(said: object, known: Mapping[str, Any], what: str) -> tuple[str, dict[str, Any]]:
+    """The name and the options of something that is chosen by a word, or by an object with ``name``.
+
+    Raises:
+        DefinitionError: It has no name, or one that is not known.
+    """
+    options = {str(key): value for key, value in said.items()} if isinstance(said, Mapping) else {}
+    name = options.pop("name", None) if options else said
+    there_are = f"there are: {', '.join(known)}"
+    if not isinstance(name, str):
+        raise DefinitionError(f"{said!r} is no {what}; give a name, or an object with 'name'; {there_are}")
+    if name not in known:
+        raise DefinitionError(f"there is no {what} {name!r}{did_you_mean(name, known)}; {there_are}")
+    return name, options
+
+
 def check_options(make: Callable[..., Any], options: Iterable[str], what: str, *, hidden: Iterable[str] = ()) -> None:
     """Refuse options that `make` does not take, and the lack of one that it needs.
 

@@ -36,7 +36,7 @@ FLOORS: tuple[frozenset[str], ...] = (
 )
 """From the ground up; imports point downward or stay on their floor. "" is the package agentkit itself."""
 
-MAY_IMPORT_ROOMS = frozenset({"agent", "definition", "cli"})
+MAY_IMPORT_ROOMS = frozenset({"agent", "definition", "_definition_words", "cli"})
 """Where things are wired together."""
 
 HEAVY = frozenset(

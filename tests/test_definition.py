@@ -13,12 +13,18 @@ from agentkit import Limits, Policy, Toolbox, load_agent, tool
 from agentkit.cli.main import app
 from agentkit.definition import definition_schema, read_agent
 from agentkit.errors import DefinitionError
+from agentkit.events import Reflected, SkillsOffered, ToolsSelected
 from agentkit.memory import AgentMemory, SessionStore
 from agentkit.messages import ModelProfile, ModelSettings
 from agentkit.planners.candidates import Candidates
+from agentkit.planners.intent import EmbeddingIntent, ModelIntent, RuleIntent, Topic
+from agentkit.planners.intent_registry import intent_from_data
 from agentkit.planners.react import ReAct
-from agentkit.planning import Example
+from agentkit.planning import Example, Intent, Point
 from agentkit.testing import ScriptedModel
+from agentkit.tools.selection import ToolRetrieval
+
+POINTS: tuple[Point, ...] = ("feasibility", "plan", "step", "outcome")
 
 FULL = """\
 name: clerk
@@ -33,6 +39,10 @@ planner: {name: candidates, count: 3}
 memory: {session: talks.db, policy: {name: last_turns, turns: 4}, reserve: 0.2}
 policy: {writes: never, tools: {"send_*": ask}}
 limits: {tool_calls: 20, cost: 0.5}
+intent: {name: rules, rules: [{words: [files], tools: ["*_file"]}], otherwise: {reply: I only know files.}}
+selector: {name: retrieval, k: 3, always: calculate}
+reflection: {plan: Nothing is deleted., outcome: {at_least: 0.8}, step_every: 2}
+cache: results.db
 output_schema: {type: string}
 model_settings: {temperature: 0.2, stop: ["END"]}
 examples:
@@ -73,6 +83,11 @@ def test_a_file_says_all_that_an_agent_is(clerk: Path) -> None:
     assert agent.memory.short_term.reserve == 0.2
     assert agent.policy == Policy(writes="never", tools={"send_*": "ask"})
     assert agent.limits == Limits(tool_calls=20, cost=0.5)
+    assert isinstance(agent.intent, RuleIntent)
+    assert isinstance(agent.selector, ToolRetrieval)
+    assert [bool(agent.reflection.judges(point)) for point in POINTS] == [False, True, False, True]
+    assert agent.reflection.step_every == 2
+    assert agent.cache is not None
     assert agent.output_schema == {"type": "string"}
     assert agent.model_settings == ModelSettings(temperature=0.2, stop=("END",))
     assert list(agent.examples) == [Example("What is 3 + 4?", 'answer(calculate(expression="3 + 4"))')]
@@ -98,6 +113,80 @@ def test_the_way_of_planning_is_one_word() -> None:
     assert isinstance(read_agent("planner: react").planner, ReAct)
 
 
+async def test_a_file_leads_requests_to_agents_of_other_files(tmp_path: Path) -> None:
+    (tmp_path / "shop.yaml").write_text("name: shop\ntools: [shop]\nplanner: react\n", encoding="utf-8")
+    said = (
+        "name: front\nagents: [shop.yaml]\n"
+        "intent: {name: rules, rules: [{words: [cost], agent: shop}], otherwise: {reply: I know prices.}}"
+    )
+    text = ModelProfile(tools=False)
+    model = ScriptedModel(["Action: price = price_of(name='hat')", "Action: answer(price)"], profile=text)
+    front = read_agent(said, folder=tmp_path, tools={"shop": SHOP}, model=model)
+    assert (await front.run("What does a hat cost?")).output == 20.0
+    declined = await front.run("Sing.")
+    assert (declined.status, declined.output) == ("declined", "I know prices.")
+
+
+async def test_a_model_classifies_by_one_word_from_what_the_instructions_say() -> None:
+    model = ScriptedModel(["no"])
+    front = read_agent("instructions: You know prices.\nintent: model", model=model)
+    assert (await front.run("Sing.")).status == "declined"
+    assert "You know prices." in model.requests[0].messages[0].content
+
+
+def test_every_classifier_can_be_made_from_data() -> None:
+    topics = [{"name": "sky", "examples": ["Is it cold?"], "means": "the weather", "tools": "weather"}]
+    said = {"name": "examples", "topics": topics, "threshold": 0.2, "otherwise": {"reply": "No."}}
+    examples = intent_from_data(said)
+    assert isinstance(examples, EmbeddingIntent)
+    assert examples.topics == (Topic("sky", ("Is it cold?",), "the weather", Intent(True, tools=("weather",))),)
+    assert (examples.threshold, examples.otherwise) == (0.2, Intent(False, "No."))
+    model = intent_from_data({"name": "model", "scope": "Prices.", "unclear": ["Hat."], "question": "Which?"})
+    assert model == ModelIntent("Prices.", unclear=("Hat.",), question="Which?")
+
+
+def test_agents_that_lead_to_each_other_in_a_circle_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "one.yaml").write_text("name: one\nagents: [two.yaml]\n", encoding="utf-8")
+    (tmp_path / "two.yaml").write_text("name: two\nagents: [one.yaml]\n", encoding="utf-8")
+    with pytest.raises(DefinitionError, match=r"'.*one\.yaml' leads back to itself; of two agents only one can know"):
+        load_agent(tmp_path / "one.yaml")
+
+
+def test_an_agent_without_a_name_cannot_be_led_to(tmp_path: Path) -> None:
+    (tmp_path / "two.yaml").write_text("tools: [maths]\n", encoding="utf-8")
+    with pytest.raises(DefinitionError, match=r"two\.yaml' gives its agent no name; add 'name:', for the intent"):
+        read_agent("agents: [two.yaml]", folder=tmp_path)
+
+
+async def test_an_agent_from_yaml_learns_skills_and_tells_of_them_first(tmp_path: Path) -> None:
+    said = "name: shop\ntools: [shop]\nselector: skills_first\nmemory: {long_term: memory.db, skills: {min_calls: 1}}"
+    model = ScriptedModel(['answer(price_of(name="hat"))', 'answer(price_of(name="scarf"))'])
+    shop = read_agent(said, folder=tmp_path, tools={"shop": SHOP}, model=model)
+    await shop.run("What does a hat cost?", user="ann")
+    second = await shop.run("What does a scarf cost?", user="ann")
+    [offered] = [event for event in second.events if isinstance(event, SkillsOffered)]
+    assert len(offered.offered) == 1
+    [selected, *_] = [event for event in second.events if isinstance(event, ToolsSelected)]
+    assert [row["why"] for row in selected.tools] == ["a skill for a task like this"]
+
+
+async def test_a_model_judges_where_a_file_says_so() -> None:
+    verdict = json.dumps({"reason": "it has one", "evidence": ["price_of_1"], "content": True})
+    model = ScriptedModel(['answer(price_of(name="hat"))', verdict])
+    said = "tools: [shop]\nreflection: {outcome: It needs a price.}"
+    result = await read_agent(said, tools={"shop": SHOP}, model=model).run("What does a hat cost?")
+    [judged] = [event for event in result.events if isinstance(event, Reflected)]
+    assert (result.status, judged.done, judged.by) == ("done", True, "model")
+    assert "It needs a price." in model.requests[1].messages[0].content
+
+
+async def test_paths_of_planners_inside_planners_start_from_the_folder_too(tmp_path: Path) -> None:
+    (tmp_path / "plan.py").write_text('answer("from the file")\n', encoding="utf-8")
+    said = "planner: {name: reflexion, planner: {name: fixed, file: plan.py}}"
+    agent = read_agent(said, folder=tmp_path, model=ScriptedModel([]))
+    assert (await agent.run("Greet me.")).output == "from the file"
+
+
 def test_nothing_is_imported_that_a_file_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "evil.py").write_text("raise SystemExit('run')", encoding="utf-8")
     monkeypatch.chdir(tmp_path)
@@ -114,7 +203,8 @@ def test_nothing_is_imported_that_a_file_names(tmp_path: Path, monkeypatch: pyte
             "modle: x\nlimits:\n  tool_cals: 3\n  steps: many",
             (
                 "a.yaml:1: there is no key 'modle', did you mean 'model'?; there are: name, description, model, "
-                "instructions, tools, planner, memory, policy, limits, output_schema, model_settings, examples\n"
+                "instructions, tools, planner, intent, agents, selector, reflection, memory, cache, policy, limits, "
+                "output_schema, model_settings, examples\n"
                 "a.yaml:3: there is no key 'limits.tool_cals', did you mean 'tool_calls'?; there are: replans, "
                 "repairs, transport_retries, output_retries, turns, steps, tool_calls, model_calls, tokens, cost, "
                 "seconds, parallelism, loop_iterations, depth\n"
@@ -125,25 +215,28 @@ def test_nothing_is_imported_that_a_file_names(tmp_path: Path, monkeypatch: pyte
         (
             "tools:\n  - math",
             (
-                "a.yaml:2: there are no tools 'math', did you mean 'maths'?; the families are maths, units, dates, "
-                "text, sql, files, web. Tools of your own are handed over by name: load_agent(…, tools={'math': …}) or "
-                "--tools math=package.module:NAME"
+                "a.yaml:2: tools: there are no tools 'math', did you mean 'maths'?; the families are maths, units, "
+                "dates, text, sql, files, web. Tools of your own are handed over by name: load_agent(…, tools={'math': "
+                "…}) or --tools math=package.module:NAME"
             ),
         ),
         (
             "tools:\n  - files: {rot: x}",
             (
-                "a.yaml:2: 'files' has no option 'rot', did you mean 'root'?; its options are: root, max_file_bytes, "
-                "read_only, resource"
+                "a.yaml:2: tools: 'files' has no option 'rot', did you mean 'root'?; its options are: root, "
+                "max_file_bytes, read_only, resource"
             ),
         ),
         (
             "tools: [sql]",
-            ("a.yaml:1: 'sql' needs the option 'path'; its options are: path, max_rows, timeout, read_only, resource"),
+            (
+                "a.yaml:1: tools: 'sql' needs the option 'path'; its options are: path, max_rows, timeout, read_only, "
+                "resource"
+            ),
         ),
         (
             "tools: [{maths: {}, text: {}}]",
-            "a.yaml:1: expected one family with its options, as in 'files: {root: docs}'",
+            "a.yaml:1: tools: expected one family with its options, as in 'files: {root: docs}'",
         ),
         ("name: a\nname: b", "a.yaml:2: the key 'name' stands here again; it is on line 1 already"),
         ("- a", "a.yaml: expected keys such as 'model:' and 'tools:', got list"),
@@ -151,18 +244,70 @@ def test_nothing_is_imported_that_a_file_names(tmp_path: Path, monkeypatch: pyte
         (
             "memory:\n  policy: last_turn",
             (
-                "a.yaml:1: there is no policy 'last_turn', did you mean 'last_turns'?; there are: buffer, last_turns, "
-                "token_window"
+                "a.yaml:1: memory: there is no policy 'last_turn', did you mean 'last_turns'?; there are: buffer, "
+                "last_turns, token_window"
             ),
         ),
         (
             "memory:\n  manager: rules",
-            "a.yaml:1: a manager needs a place for what it learns, such as long_term: memory.db",
+            "a.yaml:1: memory: a manager needs a place for what it learns, such as long_term: memory.db",
         ),
         ("policy: {writes: maybe}", "a.yaml:1: policy.writes: Input should be 'auto', 'ask' or 'never', got 'maybe'"),
         (
             "planner: {name: candidates, count: 0}",
             "a.yaml:1: planner: count is 0; give 1 or more candidates",
+        ),
+        (
+            "selector: retreival\nplanner: reakt\nintent:\n  name: rulez",
+            (
+                "a.yaml:1: selector: there is no selector 'retreival', did you mean 'retrieval'?; there are: "
+                "retrieval, skills_first\n"
+                "a.yaml:2: planner: there is no planner 'reakt', did you mean 'react'?; there are: plan_execute, "
+                "react, reflexion, candidates, hierarchical, natural_language, outline, tree_search, fixed\n"
+                "a.yaml:3: intent: there is no intent classifier 'rulez', did you mean 'rules'?; there are: rules, "
+                "examples, model"
+            ),
+        ),
+        (
+            "selector: {name: retrieval, kk: 3}",
+            (
+                "a.yaml:1: selector: 'retrieval' has no option 'kk', did you mean 'k'?; its options are: k, always, "
+                "embedder, cache, neighbours"
+            ),
+        ),
+        (
+            "intent: {name: rules, rules: [{words: [sky], agent: sky}]}",
+            "a.yaml:1: intent: there is no agent 'sky'; add its file to 'agents:'",
+        ),
+        (
+            "intent: {name: rules, rules: [{words: sky, reply: N, question: Which}]}",
+            (
+                "a.yaml:1: intent: the rule {'words': 'sky', 'reply': 'N', 'question': 'Which'}: a request is let "
+                "in (tools, tags, agent), declined (reply) or asked back (question); give one of the three"
+            ),
+        ),
+        (
+            "intent: {name: rules, rules: [{words: sky, reply: no}]}",
+            "a.yaml:1: intent: the rule {'words': 'sky', 'reply': False}: reply: False is no text; put it in quotes",
+        ),
+        (
+            "reflection: {outcome: {at_leest: 1}}",
+            (
+                "a.yaml:1: there is no key 'reflection.outcome.at_leest', did you mean 'at_least'?; there are: "
+                "criteria, at_least"
+            ),
+        ),
+        (
+            "memory: {skills: true}",
+            "a.yaml:1: memory: a library of skills needs a place for what it learns, such as long_term: memory.db",
+        ),
+        ("examples:\n  - task: x", "a.yaml:2: examples.0.plan: Field required, got {'task': 'x'}"),
+        (
+            "reflection: {outcome: 3.5}",
+            (
+                "a.yaml:1: reflection.outcome: Input should be a valid boolean or: Input should be a valid string or: "
+                "Input should be a valid dictionary, got 3.5"
+            ),
         ),
     ],
 )
@@ -187,6 +332,9 @@ def test_the_schema_for_editors_accepts_a_full_file_and_refuses_unknown_keys() -
     assert validator.is_valid(yaml.safe_load(FULL))
     assert not validator.is_valid({"modle": "x"})
     assert not validator.is_valid({"planner": "raect"})
+    assert not validator.is_valid({"selector": "retreival"})
+    assert not validator.is_valid({"intent": {"name": "rulez"}})
+    assert validator.is_valid({"intent": None, "reflection": {"outcome": True}, "memory": {"skills": {"k": 2}}})
     assert not validator.is_valid({"limits": {"tool_cals": 1}})
 
 
