@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from agentkit.errors import DefinitionError
 
-__all__ = ["Entry", "LexicalHit", "LexicalIndex", "query_words", "reciprocal_rank_fusion"]
+__all__ = ["STOP_WORDS", "Entry", "LexicalHit", "LexicalIndex", "query_words", "reciprocal_rank_fusion"]
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -34,6 +34,13 @@ _NO_SPACES = (
 )
 _UNSPACED = re.compile(f"([{_NO_SPACES}])")
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
+_STOP_WORDS = """
+a about am an and any are as at be been but by can could did do does for from had has have he her his how i if in into
+is it its me my of on or our she should so some than that the their them then there these they this those to us was we
+were what when where which who whom whose why with would you your
+"""
+STOP_WORDS = frozenset(_STOP_WORDS.split())
+"""English words that say nothing of what a text is about. A query that has others is searched without them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +219,7 @@ class LexicalIndex:
 
     def _telling(self, words: list[str]) -> list[str]:
         """The words worth looking for, rarest first."""
+        words = [word for word in words if word not in STOP_WORDS] or words
         counted = sorted((self._texts_with(word), index) for index, word in enumerate(words))
         telling: list[str] = []
         left = MAX_OCCURRENCES

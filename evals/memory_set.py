@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from agentkit.evals._memory_topics import CHATTER, FIRST, LAST, MONTHS, RELATIVES, STATES, THINGS, TOPICS, Topic
-from agentkit.memory import LongTermMemory, Memory, MemoryStore, Scope, Weights
+from agentkit.memory import Fusion, LongTermMemory, Memory, MemoryStore, RankFusion, Scope, Weights
 
 QuestionType: TypeAlias = Literal["fact", "exact", "update", "contradiction", "time"]
 
@@ -178,16 +178,19 @@ class Way:
         name: What reports call it.
         retrievers: Which retrievers take part.
         time: Ask for what is true at the time that the question is about, and prefer what is recent.
+        fusion: How their rankings become one, if not as by default.
     """
 
     name: str
     retrievers: tuple[str, ...]
     time: bool = False
+    fusion: Fusion | None = None
 
 
 WAYS = (
     Way("BM25", ("words",)),
     Way("dense", ("meaning",)),
+    Way("hybrid by ranks", ("words", "meaning"), fusion=RankFusion()),
     Way("hybrid", ("words", "meaning")),
     Way("hybrid+time", ("words", "meaning"), time=True),
 )
@@ -215,6 +218,12 @@ class RecallReport:
         return sum(rank is not None and rank <= k for rank in ranks) / len(ranks)
 
 
+def joined(reports: Sequence[RecallReport]) -> RecallReport:
+    """Reports of one way, on several sets, as one."""
+    ranks = tuple(rank for report in reports for rank in report.ranks)
+    return RecallReport(reports[0].way, ranks, tuple(kind for report in reports for kind in report.kinds))
+
+
 async def fill(store: MemoryStore, memories: Iterable[Memory]) -> None:
     """Put the memories of a set into a store, oldest first."""
     waiting: list[Memory] = []
@@ -228,7 +237,7 @@ async def fill(store: MemoryStore, memories: Iterable[Memory]) -> None:
 
 async def evaluate_recall(store: MemoryStore, questions: Sequence[Question], way: Way) -> RecallReport:
     """Ask a filled store every question in one way."""
-    memory = LongTermMemory(store, retrievers=way.retrievers)
+    memory = LongTermMemory(store, retrievers=way.retrievers, fusion=way.fusion)
     ranks: list[int | None] = []
     for question in questions:
         found = await memory.recall(

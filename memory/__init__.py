@@ -17,6 +17,7 @@ from agentkit.memory.documents import Documents, Ingested, as_context, cite
 from agentkit.memory.extraction import Candidate, Extractor, ModelExtractor, RuleExtractor
 from agentkit.memory.facade import AgentMemory, LongTermRecaller
 from agentkit.memory.feedback import Lessons, RepeatedFailure, repeated_failures
+from agentkit.memory.fusion import Fusion, RankFusion, ScoreFusion
 from agentkit.memory.in_memory import InMemoryStore
 from agentkit.memory.manager import Manager
 from agentkit.memory.policies import Buffer, ContextPolicy, LastTurns, TokenWindow
@@ -54,6 +55,7 @@ __all__ = [
     "Extractor",
     "Fact",
     "Filter",
+    "Fusion",
     "Grammar",
     "Graph",
     "Imported",
@@ -75,6 +77,7 @@ __all__ = [
     "ModelRewriter",
     "Provenance",
     "Queue",
+    "RankFusion",
     "Recalled",
     "Recollection",
     "Related",
@@ -88,6 +91,7 @@ __all__ = [
     "RuleExtractor",
     "RunningSummary",
     "Scope",
+    "ScoreFusion",
     "SessionRow",
     "SessionStore",
     "Settled",

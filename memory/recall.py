@@ -1,7 +1,7 @@
 """Long-term memory: what is remembered, found again by words and by meaning together.
 
-Sources: reciprocal rank fusion, Cormack et al. (2009); recency, importance and relevance, Park et al., "Generative
-Agents" (2023); maximal marginal relevance, Carbonell and Goldstein (1998).
+Sources: recency, importance and relevance, Park et al., "Generative Agents" (2023); maximal marginal relevance,
+Carbonell and Goldstein (1998).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from agentkit.clock import SystemClock
-from agentkit.lexical import reciprocal_rank_fusion
+from agentkit.memory.fusion import Fusion, ScoreFusion
 from agentkit.memory.records import Filter, Kind, Memory, Scope
 from agentkit.memory.rewriting import Rewriter, Unsolvable
 from agentkit.memory.store import Match, MemoryStore, Vector
@@ -105,6 +105,7 @@ class LongTermMemory:
         weights: How memories are ordered where a recall does not say.
         candidates: How many memories each retriever contributes, before they are fused.
         retrievers: Which retrievers take part: ``words``, ``meaning``.
+        fusion: How their rankings become one; by their scores if not given.
     """
 
     def __init__(
@@ -117,6 +118,7 @@ class LongTermMemory:
         weights: Weights | None = None,
         candidates: int = 50,
         retrievers: Sequence[str] = ("words", "meaning"),
+        fusion: Fusion | None = None,
     ) -> None:
         self.store = store
         self._clock = clock or SystemClock()
@@ -125,6 +127,7 @@ class LongTermMemory:
         self._weights = weights or Weights()
         self._candidates = candidates
         self._retrievers = tuple(retrievers)
+        self._fusion = fusion or ScoreFusion()
 
     def now(self) -> float:
         """The time by this memory's clock, Unix seconds."""
@@ -214,20 +217,20 @@ class LongTermMemory:
 
         searches = {"words": by_words, "meaning": by_meaning}
         found = await asyncio.gather(*(searches[name]() for name in self._retrievers))
-        return _Ranking(dict(zip(self._retrievers, found, strict=True)))
+        each = dict(zip(self._retrievers, found, strict=True))
+        return _Ranking(each, self._fusion.fuse(each, k))
 
 
 class _Ranking:
     """The memories that were found, in an order that one step after the other improves."""
 
-    def __init__(self, found: Mapping[str, Sequence[Match]]) -> None:
+    def __init__(self, found: Mapping[str, Sequence[Match]], fused: Mapping[str, float]) -> None:
         self._memories = {match.memory.id: match.memory for matches in found.values() for match in matches}
         self._why: dict[str, dict[str, Place]] = {id: {} for id in self._memories}
         for name, matches in found.items():
             self._note(name, [(match.memory.id, match.score) for match in matches])
         self._scores: dict[str, float] = {}
-        fused = reciprocal_rank_fusion([[match.memory.id for match in matches] for matches in found.values()])
-        self._reorder("fused", dict(fused))
+        self._reorder("fused", fused)
 
     @property
     def order(self) -> list[str]:

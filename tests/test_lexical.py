@@ -50,6 +50,15 @@ def test_a_rarer_word_counts_more_than_a_frequent_one() -> None:
     index.close()
 
 
+def test_words_that_say_nothing_are_not_looked_for_unless_a_query_has_no_others() -> None:
+    index = LexicalIndex()
+    index.add([Entry("about", "it is of the what and the why"), Entry("band", "a record of Queen")])
+    assert found(index, "What is the record of?") == ["band"]
+    assert found(index, "the why") == ["about"]
+    assert found(index, "what about the zither") == []
+    index.close()
+
+
 @pytest.mark.parametrize("query", ["", "   ", "*", "\0", '"', "NEAR(", "'; DROP TABLE lexical_keys; --", "text:", "-"])
 def test_a_query_without_known_words_finds_nothing(index: LexicalIndex, query: str) -> None:
     assert found(index, query) == []

@@ -19,7 +19,7 @@ from weakref import WeakKeyDictionary
 from agentkit.cache import MISS, CacheStore
 from agentkit.embeddings import Embedder
 from agentkit.errors import DefinitionError, MissingDependencyError
-from agentkit.lexical import Entry, LexicalIndex, reciprocal_rank_fusion
+from agentkit.lexical import STOP_WORDS, Entry, LexicalIndex, reciprocal_rank_fusion
 from agentkit.planning import Picked, PlanRequest
 from agentkit.run import Run
 from agentkit.toolbox import Tool, Toolbox
@@ -34,12 +34,7 @@ FUSION = 10
 
 _BORDER = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _WORD = re.compile(r"[^\W\d_]+|\d+")
-_FUNCTION_WORDS = """
-a about am an and any are as at be been but by can could did do does for from get give had has have how i if in is it
-its let like me my need of on or our please should so some tell that the their them there these they this those to up
-us want was we were what when where which who will with would you your
-"""
-_EMPTY = frozenset(_FUNCTION_WORDS.split())
+_EMPTY = STOP_WORDS | {"get", "give", "let", "like", "need", "please", "tell", "up", "want", "will"}
 """Words of a task that say nothing about what it needs, and stand in many descriptions."""
 
 

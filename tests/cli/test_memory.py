@@ -79,7 +79,7 @@ def test_search_tells_ranks_and_scores(path: Path) -> None:
     first, why = done.stdout.splitlines()
     assert first.startswith("1. cello-3 ")
     assert why.startswith("   words: rank 1, score ")
-    assert "fused: rank 1, score 0.0164" in why
+    assert "fused: rank 1, score 1" in why
     assert done.stderr == (
         "searching by words only: the memory was written with the embedder 'words', which the command line cannot "
         "make\n"

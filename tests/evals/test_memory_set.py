@@ -7,8 +7,8 @@ from collections import Counter
 import pytest
 
 from agentkit.embeddings import MiniLM
-from agentkit.evals.memory_set import USER, WAYS, evaluate_recall, fill, memory_set
-from agentkit.memory import Filter, InMemoryStore
+from agentkit.evals.memory_set import USER, WAYS, evaluate_recall, fill, joined, memory_set
+from agentkit.memory import Filter, InMemoryStore, SqliteStore
 from agentkit.models.catalogue import MINILM, is_pulled
 from tests.memory.doubles import embedder
 
@@ -41,17 +41,28 @@ async def test_knowing_the_time_helps_where_things_change() -> None:
     """Also with an embedder that knows nothing of meaning."""
     store = InMemoryStore(embedder())
     await fill(store, SMALL.memories)
-    plain, timed = [await evaluate_recall(store, SMALL.questions, way) for way in WAYS[2:]]
+    plain, timed = [await evaluate_recall(store, SMALL.questions, way) for way in WAYS[3:]]
     assert timed.recall_at(5, "time") >= plain.recall_at(5, "time")
-    assert timed.recall_at(1) > plain.recall_at(1)
+    assert timed.recall_at(5) > plain.recall_at(5)
     assert 0 < plain.recall_at(1) <= plain.recall_at(5) <= plain.recall_at(10) <= 1
     await store.aclose()
 
 
-@pytest.mark.skipif(not all(map(is_pulled, MINILM.files)), reason="the weights of minilm are not here")
-async def test_the_real_embedder_recalls_more_than_words_alone() -> None:
-    store = InMemoryStore(MiniLM())
+async def test_reports_of_several_sets_are_joined_question_by_question() -> None:
+    store = InMemoryStore()
     await fill(store, SMALL.memories)
-    words, _, _, timed = [await evaluate_recall(store, SMALL.questions, way) for way in WAYS]
-    assert timed.recall_at(5) > words.recall_at(5)
+    one = await evaluate_recall(store, SMALL.questions, WAYS[0])
+    both = joined([one, one])
+    assert len(both.ranks) == 2 * len(SMALL.questions)
+    assert both.recall_at(5, "exact") == one.recall_at(5, "exact")
+    await store.aclose()
+
+
+@pytest.mark.skipif(not all(map(is_pulled, MINILM.files)), reason="the weights of minilm are not here")
+async def test_words_and_meaning_together_recall_more_than_either_alone() -> None:
+    store, generated = SqliteStore(":memory:", MiniLM()), memory_set(people=12)
+    await fill(store, generated.memories)
+    words, meaning, ranks, hybrid, timed = [await evaluate_recall(store, generated.questions, way) for way in WAYS]
+    assert hybrid.recall_at(5) >= max(way.recall_at(5) for way in (words, meaning, ranks))
+    assert timed.recall_at(5) > hybrid.recall_at(5)
     await store.aclose()

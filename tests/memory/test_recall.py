@@ -38,7 +38,7 @@ async def store() -> AsyncIterator[InMemoryStore]:
     await store.aclose()
 
 
-async def test_words_and_meaning_are_fused_by_reciprocal_rank(store: InMemoryStore, clock: FakeClock) -> None:
+async def test_words_and_meaning_are_fused_by_their_scores(store: InMemoryStore, clock: FakeClock) -> None:
     memory = LongTermMemory(store, clock=clock)
     hat = await memory.remember("the red hat of Anna", scope=ANNA)
     await memory.remember("a hat", scope=ANNA)
@@ -48,7 +48,8 @@ async def test_words_and_meaning_are_fused_by_reciprocal_rank(store: InMemorySto
     why = found.hits[0].why
     assert (why["words"].rank, why["fused"].rank) == (1, 1)
     assert found.hits[0].score == why["fused"].score
-    assert why["fused"].score == pytest.approx(1 / 61 + 1 / (60 + why["meaning"].rank))
+    nearest = max(hit.why["meaning"].score for hit in found.hits)
+    assert why["fused"].score == pytest.approx(0.3 + 0.7 * why["meaning"].score / nearest)
     assert set(why) == {"words", "meaning", "fused"}
     assert (await memory.recall("red hat", scope=ANNA)).hits[0].why == {}
 
