@@ -21,6 +21,7 @@ from weakref import WeakValueDictionary
 from agentkit._redaction import Redaction
 from agentkit.errors import JournalError
 from agentkit.events import Event, RunFinished, RunResumed, RunStarted, from_json, to_json
+from agentkit.sqlite_schema import prepare_schema
 
 VERSION = 1
 """The schema's version, kept in SQLite's ``user_version``."""
@@ -69,14 +70,7 @@ class JournalStore:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with self._connect() as db:
-                version = db.execute("PRAGMA user_version").fetchone()[0]
-                if version not in (0, VERSION):
-                    raise JournalError(
-                        f"the journal {str(self.path)!r} has version {version}, this agentkit writes {VERSION}; "
-                        "use another file, or the agentkit that wrote it"
-                    )
-                db.executescript(_SCHEMA)
-                db.execute(f"PRAGMA user_version = {VERSION}")
+                prepare_schema(db, _SCHEMA, VERSION, of=f"the journal {str(self.path)!r}", error=JournalError)
         except (sqlite3.Error, OSError) as error:
             raise JournalError(f"cannot open the journal {str(self.path)!r}: {error}") from error
 

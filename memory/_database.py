@@ -14,6 +14,7 @@ from typing import Any
 from agentkit.embeddings import Embedder
 from agentkit.errors import DefinitionError, MemoryStoreError
 from agentkit.memory.records import ANY, Filter, Memory, Scope, items_of
+from agentkit.sqlite_schema import prepare_schema
 
 VERSION = 1
 """The schema's version, kept in SQLite's ``user_version``."""
@@ -71,17 +72,7 @@ class Database:
         db.execute("PRAGMA synchronous = NORMAL")
         db.execute("PRAGMA secure_delete = ON")
         db.execute("PRAGMA cache_size = -32000")
-        version = db.execute("PRAGMA user_version").fetchone()[0]
-        if version not in (0, VERSION):
-            raise MemoryStoreError(
-                f"the memory {self.path!r} has version {version}, this agentkit writes {VERSION}; "
-                "use another file, or the agentkit that wrote it"
-            )
-        if version == 0:
-            with self.writing():
-                for statement in _SCHEMA.split(";\n"):
-                    db.execute(statement)
-                db.execute(f"PRAGMA user_version = {VERSION}")
+        prepare_schema(db, _SCHEMA, VERSION, of=f"the memory {self.path!r}", error=MemoryStoreError)
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:

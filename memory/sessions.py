@@ -18,6 +18,7 @@ from typing import TypeVar
 
 from agentkit.errors import SessionError
 from agentkit.messages import Json, Message
+from agentkit.sqlite_schema import prepare_schema
 from agentkit.transcript import message_from_json, message_to_json
 
 VERSION = 1
@@ -87,14 +88,7 @@ class SessionStore:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with self._db() as db:
-                version = db.execute("PRAGMA user_version").fetchone()[0]
-                if version not in (0, VERSION):
-                    raise SessionError(
-                        f"the sessions {str(self.path)!r} have version {version}, this agentkit writes {VERSION}; "
-                        "use another file, or the agentkit that wrote it"
-                    )
-                db.executescript(_SCHEMA)
-                db.execute(f"PRAGMA user_version = {VERSION}")
+                prepare_schema(db, _SCHEMA, VERSION, of=f"the session file {str(self.path)!r}", error=SessionError)
         except (sqlite3.Error, OSError) as error:
             raise SessionError(f"cannot open the sessions {str(self.path)!r}: {error}") from error
 

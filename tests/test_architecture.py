@@ -21,7 +21,7 @@ Rule: TypeAlias = Callable[[Tree], Iterator[str]]
 
 FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"cache", "clock", "diagnostics", "errors", "expressions", "lexical", "messages", "types"}),
-    frozenset({"plan", "events", "options", "eventlog", "limits", "transcript"}),
+    frozenset({"plan", "events", "options", "sqlite_schema", "eventlog", "limits", "transcript"}),
     frozenset({"toolbox", "context", "policy", "protocols", "schedule", "spelling"}),
     frozenset({"models", "certificate", "embeddings", "ledger", "tokens"}),
     frozenset({"calling", "checker", "executor", "journal", "planning", "reflection", "results", "run", "streaming"})

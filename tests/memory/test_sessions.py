@@ -124,7 +124,8 @@ def test_a_file_of_another_version_or_kind_is_told(tmp_path: Path) -> None:
     with pytest.raises(SessionError) as caught:
         SessionStore(path)
     assert str(caught.value) == (
-        f"the sessions '{path}' have version 9, this agentkit writes 1; use another file, or the agentkit that wrote it"
+        f"the session file '{path}' has version 9, this agentkit writes 1; "
+        "use another file, or the agentkit that wrote it"
     )
     other = tmp_path / "other.db"
     other.write_text("not a database, surely not" * 50)
