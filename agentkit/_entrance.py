@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from agentkit._loop import Ended
 from agentkit._selecting import calls_of
 from agentkit.errors import DefinitionError, ModelError
-from agentkit.events import Event, IntentClarified, IntentJudged, PlanProposed, RunStarted
+from agentkit.events import Event, IntentClarified, IntentJudged, PlanProposed
 from agentkit.limits import LimitReached
 from agentkit.messages import ModelSettings
 from agentkit.models.ids import resolve_model
@@ -79,7 +79,9 @@ class Entered:
     ended: Ended | None = None
 
 
-async def enter(agent: Acts, request: PlanRequest, run: Run, recorded: Sequence[Event]) -> Entered:
+async def enter(
+    agent: Acts, request: PlanRequest, run: Run, recorded: Sequence[Event], tool_choice: str | Sequence[str] = "auto"
+) -> Entered:
     """Judge a request until it is clear what becomes of it.
 
     Args:
@@ -87,6 +89,7 @@ async def enter(agent: Acts, request: PlanRequest, run: Run, recorded: Sequence[
         request: What it was asked.
         run: The run.
         recorded: Events of an interrupted run.
+        tool_choice: Which tools the caller allows.
 
     Raises:
         DefinitionError: An intent names an agent or a tool that the agent does not have.
@@ -95,7 +98,7 @@ async def enter(agent: Acts, request: PlanRequest, run: Run, recorded: Sequence[
     if agent.intent is None or _was_planning_without_verdict(recorded):
         return entered
     try:
-        await _Entrance(run, recorded).judge(entered)
+        await _Entrance(run, recorded, tool_choice).judge(entered)
     except LimitReached as limit:
         entered.ended = Ended("stopped", error=f"stopped: {limit}")
     except ModelError as error:
@@ -119,6 +122,7 @@ def acting(agent: Acts, recorded: Iterable[Event]) -> Acts:
 class _Entrance:
     run: Run
     recorded: Sequence[Event]
+    tool_choice: str | Sequence[str]
     _past: list[Event] = field(init=False)
     _asked: int = 0
 
@@ -177,7 +181,7 @@ class _Entrance:
         entered.agent = other
         entered.request = replace(
             request,
-            toolbox=Toolbox(_of_choice(other.toolbox, (*self.recorded, *run.events)), brought),
+            toolbox=Toolbox(_of_choice(other.toolbox, self.tool_choice), brought),
             instructions=other.instructions,
             examples=tuple(other.examples),
             validators=tuple(other.validators),
@@ -189,9 +193,8 @@ class _Entrance:
             run.model = run.calling(resolve_model(other.model))
 
 
-def _of_choice(toolbox: Toolbox, events: Iterable[Event]) -> Toolbox:
+def _of_choice(toolbox: Toolbox, choice: str | Sequence[str]) -> Toolbox:
     """The tools that the caller's `tool_choice` allows; its names may be those of another agent's tools."""
-    choice = next((event.tool_choice for event in events if isinstance(event, RunStarted)), "auto")
     if choice in ("auto", "required"):
         return toolbox
     globs = [] if choice == "none" else [choice] if isinstance(choice, str) else choice

@@ -13,7 +13,7 @@ from agentkit._selecting import Selecting
 from agentkit.checker import CheckedPlan, CheckReport, Validator
 from agentkit.composite import inline
 from agentkit.diagnostics import Code
-from agentkit.errors import ModelError
+from agentkit.errors import AgentKitError, ModelError, TaskDeclinedError
 from agentkit.events import Event, Executed, PlanChecked, PlanProposed, RunStatus, SkillsUsed, StepStarted
 from agentkit.executor import execute
 from agentkit.ledger import CallDenied, CallDone
@@ -94,10 +94,9 @@ class Loop:
     async def until_done(self) -> Ended:
         """Go round until the goal is reached, a budget is used up, or nothing more can be tried."""
         try:
-            self.offer(await self.selecting.at(0))
-            feasible = await self.reflecting.feasibility()
-            if not feasible.done:
-                return Ended("declined", f"This cannot be done: {feasible.reason}", feasible.reason)
+            declined = await self.declined()
+            if declined is not None:
+                return declined
             if self.may_begin_early():
                 self.request = replace(self.request, on_prefix=self.begin)
             while True:
@@ -116,6 +115,41 @@ class Loop:
         finally:
             # It leads back to this loop: without it the run is freed at once, not by the garbage collector.
             self.request = replace(self.request, on_prefix=None)
+
+    async def declined(self) -> Ended | None:
+        """The end of a task that cannot be done; None if a judge thinks that it can, or nobody was asked."""
+        self.offer(await self.selecting.at(0))
+        feasible = await self.reflecting.feasibility()
+        return None if feasible.done else Ended("declined", f"This cannot be done: {feasible.reason}", feasible.reason)
+
+    async def until_checked(self) -> CheckReport:
+        """The first plan that may run; the last one if the checker refused all. Nothing is run.
+
+        Raises:
+            TaskDeclinedError: A judge says that the task cannot be done.
+            AgentKitError: The planner has no further plan, or the judges of plans refused the last one.
+            ModelError: The model failed for good.
+            LimitReached: A budget of the run is used up.
+        """
+        declined = await self.declined()
+        if declined is not None:
+            raise TaskDeclinedError(declined.output)
+        while True:
+            self.number += 1
+            proposal = await self.propose()
+            if proposal is None:
+                raise AgentKitError(f"the planner has no further plan; {self.last_problem()}")
+            report = await self.checked(proposal)
+            opinion = None
+            if report.checked is not None:
+                opinion = await self.reflecting.plan(self.number, proposal.plan, report.checked.certificate)
+                if opinion.done:
+                    return report
+            ended = self.refused(proposal, report, opinion)
+            if ended is not None:
+                if opinion is None:
+                    return report
+                raise AgentKitError(ended.error)
 
     async def turn(self) -> Ended | None:
         """One plan: proposed, checked, run, judged. None means: go on."""

@@ -4,12 +4,67 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from agentkit._entrance import Acts
 from agentkit.errors import DefinitionError
-from agentkit.messages import Json
+from agentkit.messages import Json, Message
 from agentkit.plan import JsonSchema
-from agentkit.planning import ToolChoice
+from agentkit.planning import PlanRequest, ToolChoice
+from agentkit.remembering import Owner, Remembers, RunMemory
+from agentkit.run import Run
+from agentkit.task import Task, check_constraints
 from agentkit.toolbox import Toolbox
 from agentkit.types import to_schema, type_of_value, widen
+
+
+def request_of(
+    agent: Acts,
+    task: str | Task,
+    run: Run,
+    inputs: Mapping[str, Json] | None,
+    schemas: Mapping[str, JsonSchema] | None,
+    history: Sequence[Message],
+    tool_choice: str | Sequence[str],
+) -> PlanRequest:
+    """What an agent is asked.
+
+    Raises:
+        DefinitionError: An input, a constraint or a chosen tool is wrong.
+    """
+    toolbox, choice = chosen_tools(agent.toolbox, tool_choice)
+    task = Task.of(task)
+    check_constraints(task.constraints, agent.toolbox)
+    return PlanRequest(
+        task.goal,
+        toolbox,
+        instructions=agent.instructions,
+        inputs=schemas_of(inputs or {}, schemas or {}),
+        history=tuple(history),
+        examples=tuple(agent.examples),
+        constraints=tuple(task.constraints),
+        validators=tuple(agent.validators),
+        policy=agent.policy,
+        limits=run.limits,
+        approver=run.human is not None,
+        tool_choice=choice,
+        output=agent.output_schema,
+    )
+
+
+async def remembered(memory: Remembers | None, request: PlanRequest, run: Run, owner: Owner) -> RunMemory | None:
+    """What an agent's memory says about a request; None without one.
+
+    Raises:
+        DefinitionError: A session is named and there is no memory to keep it.
+        SessionError: The session cannot be read, or is somebody else's.
+    """
+    if memory is not None:
+        return await memory.open(request, run, owner)
+    if owner.session:
+        raise DefinitionError(
+            f"the run names the session {owner.session!r} and the agent has no memory to keep it; "
+            "give it one: Agent(memory=AgentMemory(session='sessions.db'))"
+        )
+    return None
 
 
 def schemas_of(inputs: Mapping[str, Json], schemas: Mapping[str, JsonSchema]) -> dict[str, JsonSchema]:

@@ -7,17 +7,17 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from copy import copy
 from dataclasses import replace
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 from agentkit._entrance import acting, enter
-from agentkit._loop import Loop, Prepare
-from agentkit._requests import chosen_tools, schemas_of
+from agentkit._loop import Ended, Loop, Prepare
+from agentkit._requests import remembered, request_of
 from agentkit._schema_remote import schema_problems
 from agentkit._subgoals import Subgoals
 from agentkit.cache import CacheStore
 from agentkit.checker import CheckReport, Validator
 from agentkit.constraints import Constraint
-from agentkit.errors import AgentKitError, DefinitionError
+from agentkit.errors import AgentKitError, DefinitionError, TaskDeclinedError
 from agentkit.events import Event, RunFinished, RunResumed, RunStarted
 from agentkit.journal import JournalStore
 from agentkit.limits import Limits, Meter
@@ -35,7 +35,7 @@ from agentkit.results import RunResult
 from agentkit.resuming import beginning, check_tools, elapsed, settle, used
 from agentkit.run import Run, new_run_id
 from agentkit.streaming import RunStream
-from agentkit.task import Task, check_constraints, read_constraints, write_constraints
+from agentkit.task import Task, read_constraints, write_constraints
 from agentkit.toolbox import Tool, Toolbox, tools_of
 from agentkit.transcript import message_from_json, message_to_json, messages_of
 
@@ -202,7 +202,7 @@ class Agent:
         run_id = run_id or new_run_id()
         with _writing(journal, run_id, new=True) as written:
             run = self._new_run(run_id, deps, limits, human, written, tuple(listeners), dry_run, clock, user=user)
-            request = self._request(task, run, inputs or {}, input_schemas or {}, tuple(message_history), tool_choice)
+            request = request_of(self, task, run, inputs, input_schemas, message_history, tool_choice)
             chosen = tool_choice if isinstance(tool_choice, str) else list(tool_choice)
             now, given = run.clock.time(), dict(inputs or {})
             before = tuple(message_to_json(message) for message in message_history)
@@ -210,7 +210,7 @@ class Agent:
             run.events.emit(
                 RunStarted(now, run_id, self.name, goal, given, user, chosen, before, dry_run, session, kept)
             )
-            return await self._drive(run, request, inputs or {}, (), session)
+            return await self._drive(run, request, inputs or {}, (), session, tool_choice)
 
     def with_model(self, model: str | Model) -> Self:
         """The same agent with another model."""
@@ -246,19 +246,41 @@ class Agent:
                 task_of_run.cancel()
 
     async def plan(
-        self, task: str | Task, *, limits: Limits | None = None, listeners: Sequence[Listener] = ()
+        self,
+        task: str | Task,
+        *,
+        inputs: Mapping[str, Json] | None = None,
+        input_schemas: Mapping[str, JsonSchema] | None = None,
+        message_history: Sequence[Message] = (),
+        limits: Limits | None = None,
+        tool_choice: str | Sequence[str] = "auto",
+        human: Human | None = None,
+        listeners: Sequence[Listener] = (),
+        clock: Clock | None = None,
+        user: str = "",
+        session: str = "",
     ) -> CheckReport:
-        """Write and check a plan, repairs included, without running anything."""
-        run = self._new_run(new_run_id(), None, limits, None, None, tuple(listeners), False, None)
-        loop = Loop(run, from_data(self.planner), self._request(task, run, {}, {}, ()), selector=self.selector)
-        while True:
-            loop.number += 1
-            proposal = await loop.propose()
-            if proposal is None:
-                raise AgentKitError(f"the planner has no further plan; {loop.last_problem()}")
-            report = await loop.checked(proposal)
-            if report.ok or loop.refused(proposal, report) is not None:
-                return report
+        """Write and check a plan as `run` would, repairs included, without running anything.
+
+        What comes before a plan comes here too: the memory is read, though nothing is kept in it; the request is
+        classified; judges say whether it can be done, and whether the plan is good.
+
+        Takes the arguments of `run`, without those of running.
+
+        Raises:
+            TaskDeclinedError: The task is out of scope, ambiguous, or cannot be done.
+            DefinitionError: As for `run`.
+            ModelError: The model failed for good.
+            LimitReached: A budget is used up.
+        """
+        run = self._new_run(new_run_id(), None, limits, human, None, tuple(listeners), False, clock, user=user)
+        request = request_of(self, task, run, inputs, input_schemas, message_history, tool_choice)
+        started = await self._enter(run, request, inputs or {}, (), session, tool_choice)
+        if isinstance(started.loop, Loop):
+            return await started.loop.until_checked()
+        if started.loop.status == "declined":
+            raise TaskDeclinedError(started.loop.output)
+        raise AgentKitError(started.loop.error)
 
     async def resume(
         self,
@@ -306,26 +328,25 @@ class Agent:
             )
             before = tuple(message_from_json(row) for row in started.history)
             task = Task(started.task, read_constraints(started.constraints) if constraints is None else constraints)
-            request = self._request(task, run, started.inputs, {}, before, started.tool_choice)
+            request = request_of(self, task, run, started.inputs, None, before, started.tool_choice)
             run.events.emit(RunResumed(run.clock.time()))
-            return await self._drive(run, request, started.inputs, recorded, started.session)
+            return await self._drive(run, request, started.inputs, recorded, started.session, started.tool_choice)
 
     # the one path that every way of running takes
 
     async def _drive(
-        self, run: Run, request: PlanRequest, inputs: Mapping[str, Json], recorded: tuple[Event, ...], session: str
+        self,
+        run: Run,
+        request: PlanRequest,
+        inputs: Mapping[str, Json],
+        recorded: tuple[Event, ...],
+        session: str,
+        tool_choice: str | Sequence[str],
     ) -> RunResult:
         """Run the loop to its end and record how it ended."""
         run.ledger.recall(recorded)
-        memory = await self._remember(run, request, session)
-        request = request if memory is None else memory.request
-        prepare = None if memory is None else _preparing(memory)
-        entered = await enter(self, request, run, recorded)
-        agent, request, ended = entered.agent, entered.request, entered.ended
-        if ended is None:
-            planner, selector, judging = from_data(agent.planner), agent.selector, agent.reflection
-            below = Subgoals(planner, run, request, recorded, judging, prepare, selector)
-            ended = await Loop(run, planner, request, judging, inputs, below, recorded, prepare, selector).until_done()
+        memory, request, loop = await self._enter(run, request, inputs, recorded, session, tool_choice)
+        ended = await loop.until_done() if isinstance(loop, Loop) else loop
         if memory is not None and not run.dry_run:
             happened = (*recorded, *run.events)
             told = messages_of(request.task, happened, ended.status, ended.output, ended.error, run_id=run.id)
@@ -347,15 +368,27 @@ class Agent:
             earlier=recorded,
         )
 
-    async def _remember(self, run: Run, request: PlanRequest, session: str) -> RunMemory | None:
-        if self.memory is not None:
-            return await self.memory.open(request, run, Owner(run.user, self.name, session))
-        if session:
-            raise DefinitionError(
-                f"the run names the session {session!r} and the agent has no memory to keep it; "
-                "give it one: Agent(memory=AgentMemory(session='sessions.db'))"
-            )
-        return None
+    async def _enter(
+        self,
+        run: Run,
+        request: PlanRequest,
+        inputs: Mapping[str, Json],
+        recorded: tuple[Event, ...],
+        session: str,
+        tool_choice: str | Sequence[str],
+    ) -> _Started:
+        """Everything that comes before the first plan: what is remembered, and whose request it is."""
+        memory = await remembered(self.memory, request, run, Owner(run.user, self.name, session))
+        request = request if memory is None else memory.request
+        prepare = None if memory is None else _preparing(memory)
+        entered = await enter(self, request, run, recorded, tool_choice)
+        agent, request = entered.agent, entered.request
+        if entered.ended is not None:
+            return _Started(memory, request, entered.ended)
+        planner, selector, judging = from_data(agent.planner), agent.selector, agent.reflection
+        below = Subgoals(planner, run, request, recorded, judging, prepare, selector)
+        loop = Loop(run, planner, request, judging, inputs, below, recorded, prepare, selector)
+        return _Started(memory, request, loop)
 
     def _new_run(
         self,
@@ -389,33 +422,13 @@ class Agent:
             elapsed=elapsed(recorded),
         )
 
-    def _request(
-        self,
-        task: str | Task,
-        run: Run,
-        inputs: Mapping[str, Json],
-        schemas: Mapping[str, JsonSchema],
-        message_history: tuple[Message, ...],
-        tool_choice: str | Sequence[str] = "auto",
-    ) -> PlanRequest:
-        toolbox, choice = chosen_tools(self.toolbox, tool_choice)
-        task = Task.of(task)
-        check_constraints(task.constraints, self.toolbox)
-        return PlanRequest(
-            task.goal,
-            toolbox,
-            instructions=self.instructions,
-            inputs=schemas_of(inputs, schemas),
-            history=message_history,
-            examples=tuple(self.examples),
-            constraints=tuple(task.constraints),
-            validators=tuple(self.validators),
-            policy=self.policy,
-            limits=run.limits,
-            approver=run.human is not None,
-            tool_choice=choice,
-            output=self.output_schema,
-        )
+
+class _Started(NamedTuple):
+    """A run before its first plan: its loop, or how it ends without one."""
+
+    memory: RunMemory | None
+    request: PlanRequest
+    loop: Loop | Ended
 
 
 def _writing(journal: JournalStore | None, run_id: str, *, new: bool) -> AbstractContextManager[Journal | None]:

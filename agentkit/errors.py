@@ -12,6 +12,7 @@ Split by who must act::
     │   ├── ToolTimeoutError         no result within the timeout
     │   └── ModelRetry               the tool asks for other arguments
     ├── PlanRejectedError        the plan's author: the checker found errors (raised only where a plan is required)
+    ├── TaskDeclinedError        the person who asked: nothing is planned for it (raised only where a plan is required)
     ├── ExpressionError          the plan's author: an expression that cannot be evaluated
     ├── ModelError               the operator: a provider failed
     │   ├── ModelUnavailableError    network, rate limit, overload: worth another try
@@ -77,6 +78,14 @@ class PlanRejectedError(AgentKitError):
         lines = "\n".join(f"  {diagnostic}" for diagnostic in diagnostics)
         super().__init__(f"the plan was refused by the checker:\n{lines}")
         self.diagnostics = diagnostics
+
+
+class TaskDeclinedError(AgentKitError):
+    """A plan was required for a task that is declined, or that must be made clear first. `reply` is the answer."""
+
+    def __init__(self, reply: str) -> None:
+        super().__init__(f"no plan was written, since the task was declined: {reply}")
+        self.reply = reply
 
 
 class ExpressionError(AgentKitError):

@@ -11,16 +11,17 @@ import pytest
 
 from agentkit.agent import Agent
 from agentkit.checker import CheckedPlan
-from agentkit.errors import DefinitionError, JournalError, ModelUnavailableError
+from agentkit.errors import AgentKitError, DefinitionError, JournalError, ModelUnavailableError, TaskDeclinedError
 from agentkit.events import Event, Executed, PlanChecked, RunFinished, StepFinished, StepStarted
 from agentkit.expressions.nodes import Literal, Name
 from agentkit.journal import JournalStore
 from agentkit.limits import Limits
-from agentkit.messages import ModelProfile, ModelSettings
+from agentkit.memory import AgentMemory, InMemoryStore, LongTermMemory, LongTermRecaller, Scope, SessionStore
+from agentkit.messages import ModelProfile, ModelSettings, assistant, user
 from agentkit.plan import Call, Plan
 from agentkit.planners.fixed import FixedPlan
-from agentkit.planners.intent import ModelIntent
-from agentkit.planning import Example, PlanRequest, Proposal, Situation
+from agentkit.planners.intent import ModelIntent, Rule, RuleIntent
+from agentkit.planning import Example, Intent, PlanRequest, Proposal, Situation
 from agentkit.policy import Policy
 from agentkit.reflection import Reflection
 from agentkit.run import Run
@@ -181,6 +182,69 @@ async def test_planning_only_runs_nothing() -> None:
     assert report.ok
     assert report.checked is not None
     assert report.checked.certificate.tool_calls == 1
+
+
+async def test_planning_only_declines_what_a_run_declines() -> None:
+    prices = RuleIntent((Rule.words("cost", intent=Intent(True)),), Intent(False, "I only know prices."))
+    model = scripted(GOOD)
+    shop = Agent(model, tools=[BASIC], intent=prices)
+    assert (await shop.plan("What does the hat cost?")).ok
+    with pytest.raises(TaskDeclinedError) as declined:
+        await shop.plan("Tell me a joke.")
+    assert declined.value.reply == (await shop.run("Tell me a joke.")).output == "I only know prices."
+    assert str(declined.value) == "no plan was written, since the task was declined: I only know prices."
+    assert len(model.requests) == 1
+
+
+async def test_planning_only_asks_the_judges_of_tasks_and_plans() -> None:
+    def short(situation: Situation) -> str:
+        assert situation.plan is not None
+        return "" if len(situation.plan.steps) < 2 else "it is too long"
+
+    def possible(situation: Situation) -> str:
+        return "" if "the hat" in situation.request.task else "only hats are sold"
+
+    long = f"other = price_of(name='glove')\n{GOOD}"
+    model = scripted(long, GOOD, long, long)
+    shop = Agent(model, tools=[BASIC], reflection=Reflection(feasibility=possible, plan=short))
+    report = await shop.plan("What does the hat cost?")
+    assert report.ok
+    assert "it is too long" in model.requests[1].messages[-1].content
+    with pytest.raises(TaskDeclinedError, match="This cannot be done: only hats are sold"):
+        await shop.plan("What does the car cost?")
+    with pytest.raises(AgentKitError, match="no valid plan after 2 tries; the last one was judged: it is too long"):
+        await shop.plan("What does the hat cost?", limits=Limits(repairs=1))
+
+
+async def test_planning_only_takes_inputs_the_conversation_and_the_choice_of_tools() -> None:
+    model = scripted("answer(price_of(name=product))", "answer(product)", "answer(product)")
+    shop = Agent(model, tools=[BASIC])
+    before = (user("I like hats."), assistant("Noted."))
+    report = await shop.plan("How much is it?", inputs={"product": "hat"}, message_history=before)
+    assert report.ok
+    assert "I like hats." in str(model.requests[0].messages)
+    report = await shop.plan("How much is it?", inputs={"product": "hat"}, tool_choice="none")
+    assert report.ok
+    assert "price_of" not in str(model.requests[1].messages)
+    to_shop = RuleIntent((), Intent(True, agent="shop"))
+    front = Agent(model, intent=to_shop, agents=[Agent(tools=[BASIC], name="shop")])
+    await front.plan("How much is it?", inputs={"product": "hat"}, tool_choice="none")
+    assert "price_of" not in str(model.requests[2].messages)
+
+
+async def test_planning_only_reads_the_memory_and_keeps_nothing(tmp_path: Path) -> None:
+    memory = AgentMemory(session=SessionStore(tmp_path / "talks.db"), long_term=LongTermMemory(InMemoryStore()))
+    assert isinstance(memory.long_term, LongTermRecaller)
+    await memory.long_term.memory.remember("The customer wants hats of felt.", scope=Scope(user="ann"))
+    model = scripted(GOOD, GOOD)
+    shop = Agent(model, tools=[BASIC], memory=memory, name="shop")
+    await shop.run("What does the hat cost?", user="ann", session="desk")
+    kept = await SessionStore(tmp_path / "talks.db").read("desk", user="ann")
+    assert (await shop.plan("What do hats of felt cost?", user="ann", session="desk")).ok
+    told = str(model.requests[1].messages)
+    assert "The customer wants hats of felt." in told
+    assert "What does the hat cost?" in told
+    assert (await SessionStore(tmp_path / "talks.db").read("desk", user="ann")).messages == kept.messages
 
 
 async def test_inputs_are_names_that_plans_may_use() -> None:

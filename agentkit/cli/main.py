@@ -39,6 +39,8 @@ ModelOption = Annotated[str | None, typer.Option("--model", help="A model id, in
 OwnToolsOption = Annotated[
     list[str] | None, typer.Option("--tools", help="Tools that the YAML file uses, as name=package.module:NAME.")
 ]
+SessionOption = Annotated[str, typer.Option(help="The conversation to go on with; the agent's memory keeps it.")]
+UserOption = Annotated[str, typer.Option(help="For whom: memories, budgets and caches are kept apart by it.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 
 
@@ -48,8 +50,8 @@ def run(
     task: Annotated[str, typer.Argument(help="What to do, in words.")],
     model: ModelOption = None,
     tools: OwnToolsOption = None,
-    session: Annotated[str, typer.Option(help="The conversation to go on with; the agent's memory keeps it.")] = "",
-    user: Annotated[str, typer.Option(help="For whom: memories, budgets and caches are kept apart by it.")] = "",
+    session: SessionOption = "",
+    user: UserOption = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Execute reads, only show writes.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Approve every write without asking.")] = False,
     journal: Annotated[Path | None, typer.Option(help="Where to keep the run. [default: a per-user file]")] = None,
@@ -79,6 +81,8 @@ def plan(
     task: Annotated[str, typer.Argument(help="What to do, in words.")],
     model: ModelOption = None,
     tools: OwnToolsOption = None,
+    session: SessionOption = "",
+    user: UserOption = "",
     as_json: JsonOption = False,
 ) -> None:
     """Write and check a plan, without running anything."""
@@ -86,7 +90,9 @@ def plan(
     if model is not None:
         loaded = loaded.with_model(model)
     console = Console(stderr=True)
-    report = _wait(loaded.plan(task, listeners=[EventPrinter(console)] if not as_json else []))
+    human = TerminalHuman(console) if sys.stdin.isatty() else None
+    listeners = [] if as_json else [EventPrinter(console)]
+    report = _wait(loaded.plan(task, human=human, listeners=listeners, session=session, user=user))
     _print_report(report, loaded.toolbox, as_json)
 
 
