@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import ast
+import codecs
 import csv
 import io
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from agentkit.errors import DefinitionError, MissingDependencyError
+from agentkit.memory._html import Block, html_blocks, missing_reader
 
 DEFAULT_SIZE = 1_000
 """Characters of a piece, at the most: about 250 tokens, what `MiniLM` reads of a text."""
@@ -20,8 +22,6 @@ _TABLE_SIZE = 4
 """A table is kept whole up to so many times the size."""
 
 _SEPARATORS = ("\n\n", "\n", ". ", " ", "")
-_HTML_HEADINGS = {f"h{level}": level for level in range(1, 7)}
-_HTML_BLOCKS = ("p", "li", "pre", "blockquote", "table", "td", "dt", "dd", *_HTML_HEADINGS)
 _CODE_BREAKS = re.compile(r"\n(?=\S)")
 
 
@@ -56,10 +56,24 @@ def chunk(name: str, content: bytes, size: int = DEFAULT_SIZE) -> list[Chunk]:
         DefinitionError: The document cannot be read as what its name says.
         MissingDependencyError: The package that reads such documents is not installed.
     """
+    check_size(size)
+    chunker = CHUNKERS.get(Path(name).suffix.lower(), chunk_text)
+    return [_clean(piece) for piece in chunker(content, size) if piece.text.strip()]
+
+
+def _clean(piece: Chunk) -> Chunk:
+    """Without halves of characters, which PDFs have and files cannot keep."""
+    return replace(piece, text=piece.text.encode("utf-8", "replace").decode())
+
+
+def check_size(size: int) -> None:
+    """Refuse pieces that are too small to say anything.
+
+    Raises:
+        DefinitionError: They are.
+    """
     if size < 20:
         raise DefinitionError(f"a chunk must have room for 20 characters at least, not {size}.")
-    chunker = CHUNKERS.get(Path(name).suffix.lower(), chunk_text)
-    return [piece for piece in chunker(content, size) if piece.text.strip()]
 
 
 def chunk_text(content: bytes, size: int) -> list[Chunk]:
@@ -74,12 +88,13 @@ def chunk_markdown(content: bytes, size: int) -> list[Chunk]:
     text = _decoded(content)
     lines = text.split("\n")
     headings: list[tuple[int, str]] = []
-    blocks: list[tuple[tuple[str, ...], int, int, bool]] = []
-    tokens = MarkdownIt("commonmark").enable("table").parse(text)
+    front = _front_matter(lines)
+    blocks: list[_Lines] = [_Lines((), 0, front)] if front else []
+    tokens = MarkdownIt("commonmark").enable("table").parse("\n" * front + "\n".join(lines[front:]))
     bare: tuple[int, int] | None = None  # a heading that nothing stands under so far
 
-    def note(start: int, end: int, *, whole: bool = False) -> None:
-        blocks.append((tuple(title for _, title in headings), start, end, whole))
+    def note(start: int, end: int, *, head: int | None = None) -> None:
+        blocks.append(_Lines(tuple(title for _, title in headings), start, end, head))
 
     for index, token in enumerate(tokens):
         if token.level != 0 or token.map is None:
@@ -92,111 +107,125 @@ def chunk_markdown(content: bytes, size: int) -> list[Chunk]:
             headings = [each for each in headings if each[0] < level] + [(level, tokens[index + 1].content)]
             bare = (start, end)
         else:
-            note(start, end, whole=token.type in ("table_open", "fence"))
+            note(start, end, head={"table_open": 2, "fence": 0}.get(token.type))
             bare = None
     if bare is not None:
         note(*bare)
     return list(_packed_blocks(lines, blocks, size))
 
 
-def _packed_blocks(
-    lines: Sequence[str], blocks: Iterable[tuple[tuple[str, ...], int, int, bool]], size: int
-) -> Iterator[Chunk]:
+def _front_matter(lines: Sequence[str]) -> int:
+    """How many lines at the beginning of a page are about it: what stands between two lines of dashes."""
+    if lines[0].rstrip() != "---":
+        return 0
+    return next((number for number, line in enumerate(lines[1:], start=2) if line.rstrip() in ("---", "...")), 0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Lines:
+    """Lines of a document that belong together, from `start` to before `end`.
+
+    Attributes:
+        headings: What they stand under.
+        start: The first.
+        end: The one after the last.
+        head: They are a table or so that is to stay whole, and if it is far too long, these first lines are repeated.
+            None if they may be cut.
+    """
+
+    headings: tuple[str, ...]
+    start: int
+    end: int
+    head: int | None = None
+
+
+def _packed_blocks(lines: Sequence[str], blocks: Iterable[_Lines], size: int) -> Iterator[Chunk]:
     """Neighbouring blocks under the same headings together, as long as they fit."""
-    waiting: tuple[tuple[str, ...], int, int] | None = None
-    for headings, start, end, whole in blocks:
-        text = "\n".join(lines[start:end])
+    waiting: _Lines | None = None
+    for block in blocks:
+        text = "\n".join(lines[block.start : block.end])
         if waiting is not None:
-            joined = "\n".join(lines[waiting[1] : end])
-            if waiting[0] == headings and len(joined) <= size:
-                waiting = (headings, waiting[1], end)
+            joined = "\n".join(lines[waiting.start : block.end])
+            if waiting.headings == block.headings and len(joined) <= size:
+                waiting = _Lines(block.headings, waiting.start, block.end)
                 continue
-            yield _lines_chunk(lines, *waiting)
+            yield _lines_chunk(lines, waiting)
             waiting = None
-        if len(text) <= (size * _TABLE_SIZE if whole else size):
-            waiting = (headings, start, end)
+        if len(text) <= (size if block.head is None else size * _TABLE_SIZE):
+            waiting = block
+        elif block.head:
+            for part, start, end in _table_parts(text.rstrip().split("\n"), block.head, size):
+                yield Chunk(part, block.headings, _lines(block.start + start + 1, block.start + end))
         else:
-            yield from (Chunk(part, headings, place) for part, place in _with_lines(text, start + 1, size))
+            yield from (Chunk(part, block.headings, at) for part, at in _with_lines(text, block.start + 1, size))
     if waiting is not None:
-        yield _lines_chunk(lines, *waiting)
+        yield _lines_chunk(lines, waiting)
 
 
-def _lines_chunk(lines: Sequence[str], headings: tuple[str, ...], start: int, end: int) -> Chunk:
-    while end > start + 1 and not lines[end - 1].strip():
+def _lines_chunk(lines: Sequence[str], block: _Lines) -> Chunk:
+    end = block.end
+    while end > block.start + 1 and not lines[end - 1].strip():
         end -= 1
-    return Chunk("\n".join(lines[start:end]).strip("\n"), headings, _lines(start + 1, end))
+    return Chunk("\n".join(lines[block.start : end]).strip("\n"), block.headings, _lines(block.start + 1, end))
 
 
 def chunk_html(content: bytes, size: int) -> list[Chunk]:
-    """HTML: the text of its blocks under their headings; rows of tables become lines, scripts and styles nothing."""
-    try:
-        import bs4
-    except ModuleNotFoundError:
-        raise MissingDependencyError(_missing("HTML", "beautifulsoup4")) from None
-    soup = bs4.BeautifulSoup(content, "html.parser")
-    for tag in soup(["script", "style", "noscript", "template", "nav"]):
-        tag.decompose()
-    for tag in soup("br"):
-        tag.replace_with("\n")
-    title = soup.title.get_text(" ", strip=True) if soup.title else ""
-    headings: list[tuple[int, str]] = [(0, title)] if title else []
-    pieces: list[tuple[tuple[str, ...], str, bool]] = []
-    for tag in soup.find_all(_HTML_BLOCKS):
-        if tag.find_parent(_HTML_BLOCKS) is not None and tag.name not in _HTML_HEADINGS:
-            continue
-        level = _HTML_HEADINGS.get(tag.name)
-        if level is not None:
-            headings = [each for each in headings if each[0] < level] + [(level, tag.get_text(" ", strip=True))]
-        else:
-            table = tag.name == "table"
-            pieces.append((tuple(title for _, title in headings), _html_text(tag), table))
-    if not pieces and soup.get_text(strip=True):
-        pieces = [((title,) if title else (), soup.get_text("\n", strip=True), False)]
-    return list(_packed_texts(pieces, size))
+    """HTML: all its text, block by block, under its headings; rows of tables become lines, scripts and styles nothing.
+
+    Raises:
+        MissingDependencyError: `beautifulsoup4` is not installed.
+    """
+    return list(_packed_texts(html_blocks(content), size))
 
 
-def _html_text(tag: Any) -> str:
-    if tag.name == "table":
-        rows = (" | ".join(cell.get_text(" ", strip=True) for cell in row(["th", "td"])) for row in tag("tr"))
-        return "\n".join(rows)
-    if tag.name == "pre":
-        return str(tag.get_text())
-    return " ".join(tag.get_text().split())
-
-
-def _packed_texts(pieces: Iterable[tuple[tuple[str, ...], str, bool]], size: int) -> Iterator[Chunk]:
+def _packed_texts(blocks: Iterable[Block], size: int) -> Iterator[Chunk]:
     headings: tuple[str, ...] = ()
     text = ""
-    for under, piece, whole in pieces:
-        if text and under == headings and len(text) + 2 + len(piece) <= size:
-            text = f"{text}\n\n{piece}"
+    for block in blocks:
+        if text and block.headings == headings and len(text) + 2 + len(block.text) <= size:
+            text = f"{text}\n\n{block.text}"
             continue
         if text:
             yield Chunk(text, headings)
-        headings, text = under, ""
-        if len(piece) <= (size * _TABLE_SIZE if whole else size):
-            text = piece
+        headings, text = block.headings, ""
+        if len(block.text) <= (size * _TABLE_SIZE if block.table else size):
+            text = block.text
+        elif block.table:
+            yield from (Chunk(part, headings) for part, _, _ in _table_parts(block.text.split("\n"), 1, size))
         else:
-            yield from (Chunk(part, under) for part in split_text(piece, size))
+            yield from (Chunk(part, headings) for part in split_text(block.text, size))
     if text:
         yield Chunk(text, headings)
+
+
+def _table_parts(lines: Sequence[str], head: int, size: int) -> Iterator[tuple[str, int, int]]:
+    """A table in parts of whole rows, each below the table's first `head` lines; and which of the lines it has."""
+    room = size - sum(len(line) + 1 for line in lines[:head])
+    start, used = head, 0
+    for at, line in enumerate(lines[head:], start=head):
+        if at > start and used + len(line) > room:
+            yield "\n".join([*lines[:head], *lines[start:at]]), start, at
+            start, used = at, 0
+        used += len(line) + 1
+    yield "\n".join([*lines[:head], *lines[start:]]), start, len(lines)
 
 
 def chunk_pdf(content: bytes, size: int) -> list[Chunk]:
     """PDF: page by page."""
     try:
         import pypdf
-        from pypdf.errors import PyPdfError
     except ModuleNotFoundError:
-        raise MissingDependencyError(_missing("PDF", "pypdf")) from None
+        raise MissingDependencyError(missing_reader("PDF", "pypdf")) from None
     try:
-        pages = [page.extract_text() for page in pypdf.PdfReader(io.BytesIO(content)).pages]
-    except (PyPdfError, ValueError, KeyError) as error:
-        raise DefinitionError(f"this is not a PDF that can be read: {error}.") from error
+        pages = [page.extract_text().strip() for page in pypdf.PdfReader(io.BytesIO(content)).pages]
+    except Exception as error:  # on damaged files pypdf fails in ever new ways, of which it names but a few
+        raise DefinitionError(f"this is not a PDF that can be read: {str(error) or type(error).__name__}.") from error
+    if not any(pages):
+        raise DefinitionError("this PDF has no text, only pictures of it perhaps; run it through OCR first.")
     return [
         Chunk(part, place=f"page {number}")
         for number, page in enumerate(pages, start=1)
-        for part in split_text(page.strip(), size)
+        for part in split_text(page, size)
     ]
 
 
@@ -215,13 +244,16 @@ def chunk_csv(content: bytes, size: int) -> list[Chunk]:
         return []
     names, found, lines, first = rows[0], [], list[str](), 2
     for number, row in enumerate(rows[1:], start=2):
-        line = "; ".join(f"{name}: {value}" for name, value in zip(names, row, strict=False) if value)
+        named = [*names, *(f"column {extra}" for extra in range(len(names) + 1, len(row) + 1))]
+        line = "; ".join(
+            f"{name}: {value}" if name else value for name, value in zip(named, row, strict=False) if value
+        )
         if lines and sum(map(len, lines)) + len(lines) + len(line) > size:
-            found.append(Chunk("\n".join(lines), place=f"rows {first}-{number - 1}"))
+            found.append(Chunk("\n".join(lines), place=_span("row", first, number - 1)))
             lines, first = [], number
         lines.append(line)
     if lines:
-        found.append(Chunk("\n".join(lines), place=f"rows {first}-{len(rows)}"))
+        found.append(Chunk("\n".join(lines), place=_span("row", first, len(rows))))
     return found or [Chunk("; ".join(names), place="row 1")]
 
 
@@ -238,8 +270,8 @@ def chunk_python(content: bytes, size: int) -> list[Chunk]:
 
 def _python_blocks(
     lines: Sequence[str], body: Sequence[ast.stmt], names: tuple[str, ...], start: int, end: int, size: int
-) -> Iterator[tuple[tuple[str, ...], int, int, bool]]:
-    """Headings, first and last line of each part, from `start` to `end` without a gap."""
+) -> Iterator[_Lines]:
+    """The parts of a module or a class, from `start` to `end` without a gap."""
     named = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
     at = start
     for node in body:
@@ -248,16 +280,16 @@ def _python_blocks(
         first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)]) - 1
         last = node.end_lineno or node.lineno
         if first > at:
-            yield (names, at, first, False)
+            yield _Lines(names, at, first)
         kind = "class" if isinstance(node, ast.ClassDef) else "def"
         under = (*names, f"{kind} {node.name}")
         if isinstance(node, ast.ClassDef) and len("\n".join(lines[first:last])) > size:
             yield from _python_blocks(lines, node.body, under, first, last, size)
         else:
-            yield (under, first, last, False)
+            yield _Lines(under, first, last)
         at = last
     if end > at and any(line.strip() for line in lines[at:end]):
-        yield (names, at, end, False)
+        yield _Lines(names, at, end)
 
 
 def chunk_code(content: bytes, size: int) -> list[Chunk]:
@@ -267,7 +299,7 @@ def chunk_code(content: bytes, size: int) -> list[Chunk]:
     blocks, start = [], 0
     for part in _CODE_BREAKS.split(text):
         end = start + part.count("\n") + 1
-        blocks.append(((), start, end, False))
+        blocks.append(_Lines((), start, end))
         start = end
     return list(_packed_blocks(lines, blocks, size))
 
@@ -309,28 +341,43 @@ def _with_lines(text: str, first: int, size: int) -> Iterator[tuple[str, str]]:
 
 
 def _lines(first: int, last: int) -> str:
-    return f"lines {first}-{last}" if last > first else f"line {first}"
+    return _span("line", first, last)
+
+
+def _span(what: str, first: int, last: int) -> str:
+    return f"{what}s {first}-{last}" if last > first else f"{what} {first}"
 
 
 def _decoded(content: bytes) -> str:
-    text = content.decode("utf-8-sig", "replace")
+    """UTF-16 with its mark, UTF-8, or else what old Windows programs write in the west.
+
+    Raises:
+        DefinitionError: It is no text.
+    """
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        text = content.decode("utf-16", "replace")
+    elif b"\0" in content:
+        raise DefinitionError("this is not text: it has zero bytes.")
+    else:
+        try:
+            text = content.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            text = content.decode("cp1252", "replace")
     return text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", " ")
 
 
-def _missing(what: str, package: str) -> str:
-    return f"reading {what} needs the package {package!r}; install it with: pip install 'agentkit-plans[memory]'"
-
+_CODE = (
+    "bash c cc cfg cpp cs css go h hpp ini java js json jsonl jsx kt lua mjs php pl proto r rb rs scala sh sql swift"
+    " toml ts tsx vue xml yaml yml zsh"
+)
 
 CHUNKERS: dict[str, Chunker] = {
     **dict.fromkeys((".md", ".markdown"), chunk_markdown),
-    **dict.fromkeys((".html", ".htm"), chunk_html),
+    **dict.fromkeys((".html", ".htm", ".xhtml"), chunk_html),
     **dict.fromkeys((".csv", ".tsv"), chunk_csv),
     **dict.fromkeys((".py", ".pyi"), chunk_python),
-    **dict.fromkeys(
-        (".c", ".cc", ".cpp", ".cs", ".go", ".h", ".java", ".js", ".kt", ".php", ".rb", ".rs", ".sh", ".sql", ".ts"),
-        chunk_code,
-    ),
+    **dict.fromkeys((f".{ending}" for ending in _CODE.split()), chunk_code),
     ".pdf": chunk_pdf,
-    ".txt": chunk_text,
+    **dict.fromkeys((".adoc", ".org", ".rst", ".tex", ".text", ".txt"), chunk_text),
 }
 """By the ending of a document's name."""

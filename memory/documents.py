@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
 from agentkit.errors import DefinitionError
-from agentkit.memory.chunkers import CHUNKERS, DEFAULT_SIZE, Chunk, chunk
-from agentkit.memory.records import Filter, Memory, Provenance, Scope
+from agentkit.memory._progress import Progress, progress_told
+from agentkit.memory.chunkers import CHUNKERS, DEFAULT_SIZE, Chunk, check_size, chunk
+from agentkit.memory.files import content_of, find, printable
+from agentkit.memory.records import ANY, Filter, Memory, Provenance, Scope
 from agentkit.memory.store import MemoryStore
+from agentkit.messages import Json
 
 Describe: TypeAlias = Callable[[str, Chunk], Awaitable[str]]
 """``await describe(document, chunk)``: words that place a piece in its document, to be found by."""
-
-Progress: TypeAlias = Callable[[int, int, str], None]
-"""``progress(done, total, source)``: documents that are done, of how many, and the one that is next."""
-
-MAX_BYTES = 20_000_000
-"""Larger files are refused."""
 
 _BATCH = 256
 
@@ -33,9 +30,12 @@ class Ingested:
     Attributes:
         added: New ones.
         replaced: Those whose content has changed.
-        unchanged: Those that were not read again.
+        unchanged: Those whose content is what it was.
         removed: Those that are no longer there.
         failed: Those that could not be read, with the reasons. What was known of them is kept.
+        left_out: Files of the folders that were not read, because of their endings.
+        pieces_added: How many memories were written.
+        pieces_removed: How many memories were removed.
     """
 
     added: tuple[str, ...] = ()
@@ -43,6 +43,43 @@ class Ingested:
     unchanged: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
     failed: tuple[tuple[str, str], ...] = ()
+    left_out: tuple[str, ...] = ()
+    pieces_added: int = 0
+    pieces_removed: int = 0
+
+
+@dataclass(slots=True)
+class _Tally:
+    """An ingest so far."""
+
+    sources: dict[str, list[str]] = field(default_factory=lambda: {"added": [], "replaced": [], "unchanged": []})
+    failed: list[tuple[str, str]] = field(default_factory=list)
+    pieces_added: int = 0
+    pieces_removed: int = 0
+
+    def note(self, source: str, taken: _Taken) -> None:
+        self.sources[taken.outcome].append(source)
+        self.pieces_added += taken.added
+        self.pieces_removed += taken.removed
+
+    def ingested(self, removed: Sequence[str], left_out: Sequence[str]) -> Ingested:
+        return Ingested(
+            **{outcome: tuple(sources) for outcome, sources in self.sources.items()},
+            removed=tuple(removed),
+            failed=tuple(self.failed),
+            left_out=tuple(left_out),
+            pieces_added=self.pieces_added,
+            pieces_removed=self.pieces_removed,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """What became of a document: the outcome, and how many pieces were written and removed."""
+
+    outcome: str
+    added: int = 0
+    removed: int = 0
 
 
 class Documents:
@@ -54,6 +91,9 @@ class Documents:
         collection: The set's name; several sets may share a store and a scope.
         size: Characters of a piece, at the most.
         describe: Makes words that place each piece, in addition to the document's name and headings; a model, say.
+
+    Raises:
+        DefinitionError: The scope is not that of an owner, or the size is too small.
     """
 
     def __init__(
@@ -65,6 +105,12 @@ class Documents:
         size: int = DEFAULT_SIZE,
         describe: Describe | None = None,
     ) -> None:
+        if ANY in scope.parts:
+            raise DefinitionError(
+                f"documents need an owner, and {scope!r} only asks: name the user, agent and session, or leave them "
+                "empty for what all share."
+            )
+        check_size(size)
         self._store = store
         self._scope = scope
         self._collection = collection
@@ -72,40 +118,50 @@ class Documents:
         self._describe = describe
 
     async def ingest(
-        self, folder: str | Path, *, patterns: Sequence[str] = (), progress: Progress | None = None
+        self, *paths: str | Path, patterns: Sequence[str] = (), progress: bool | Progress = False
     ) -> Ingested:
-        """Bring the set up to date with a folder: documents that are gone from it are removed from the set.
+        """Bring the set up to date with files and folders.
 
-        Hidden files and folders are left out, and links that lead out of the folder.
+        Only documents whose content has changed are written again. Documents of a folder whose files are gone from it
+        are removed; those of other folders, and those that were added otherwise, stay. Hidden files of a folder are
+        left out, and links that lead out of it. A document is called by its path below the folder.
+
+        What is done stays done when an ingest is interrupted; the next one finishes it.
 
         Args:
-            folder: The folder.
-            patterns: Which files, as in ``**/*.md``; by default all with a known ending.
-            progress: Is told how far it is.
+            paths: Files and folders.
+            patterns: Which files of a folder, as in ``**/*.md``; by default all with a known ending.
+            progress: True shows a bar on stderr, or a line a document where that is no terminal. A function is told
+                how far it is.
 
         Raises:
-            DefinitionError: There is no such folder.
+            DefinitionError: A path is neither a file nor a folder.
         """
-        root = Path(folder)
-        files = await asyncio.to_thread(_files, root, patterns)
+        search = await asyncio.to_thread(find, paths, patterns, CHUNKERS)
         known = await self._known()
-        outcome: dict[str, list[str]] = {"added": [], "replaced": [], "unchanged": []}
-        failed = []
-        for position, path in enumerate(files):
-            source = path.relative_to(root).as_posix()
-            if progress is not None:
-                progress(position, len(files), source)
-            try:
-                content = await asyncio.to_thread(_content, path)
-                outcome[await self._take(source, content, known.get(source, []))].append(source)
-            except (DefinitionError, OSError) as error:
-                failed.append((source, str(error)))
-        gone = sorted(known.keys() - {path.relative_to(root).as_posix() for path in files})
-        await self._store.delete(*(memory.id for source in gone for memory in known[source]), scope=self._scope)
-        if progress is not None:
-            progress(len(files), len(files), "")
-        done = {name: tuple(found) for name, found in outcome.items()}
-        return Ingested(**done, removed=tuple(gone), failed=tuple(failed))
+        owners = {source: _path(memories) for source, memories in known.items()}
+        names = {path: source for source, path in owners.items() if path}
+        tally = _Tally()
+        with progress_told(progress) as tell:
+            for position, file in enumerate(search.files):
+                source = names.get(str(file.path)) or file.name(owners)
+                shown = printable(source)
+                tell(position, len(search.files), shown)
+                old = known.get(source, [])
+                try:
+                    if shown != source:
+                        raise DefinitionError("its name is not UTF-8; rename it")
+                    content = await asyncio.to_thread(content_of, file.path)
+                    new = await self._read(self._labels(source, str(file.path)), content, old)
+                except (DefinitionError, OSError) as error:
+                    tally.failed.append((shown, _reason(error)))
+                else:
+                    owners[source] = str(file.path)
+                    tally.note(source, await self._put(new, old))
+            gone = sorted(source for source in known if search.covers(owners[source]) and not _is_there(owners[source]))
+            tally.pieces_removed += await self._delete(memory for source in gone for memory in known[source])
+            tell(len(search.files), len(search.files), "")
+        return tally.ingested(gone, search.left_out)
 
     async def add(self, source: str, content: str | bytes) -> str:
         """Take one document in, or take it in again; its name's ending says how to read it.
@@ -114,12 +170,14 @@ class Documents:
             ``added``, ``replaced`` or ``unchanged``.
         """
         data = content.encode() if isinstance(content, str) else content
-        return await self._take(source, data, (await self._known(source)).get(source, []))
+        known = (await self._known(source)).get(source, [])
+        new = await self._read(self._labels(source, _path(known)), data, known)
+        return (await self._put(new, known)).outcome
 
     async def remove(self, *sources: str) -> int:
         """Remove documents; returns how many pieces they had."""
         known = [memory for source in sources for memory in (await self._known(source)).get(source, [])]
-        return len(await self._store.delete(*(memory.id for memory in known), scope=self._scope))
+        return await self._delete(known)
 
     async def sources(self) -> list[str]:
         """The names of the documents."""
@@ -134,10 +192,10 @@ class Documents:
             max_tokens: What the prompt has room for.
             count: How many tokens a text has.
         """
-        parts = []
-        for source, memories in sorted((await self._known()).items()):
-            pieces = sorted(memories, key=_number)
-            parts.append(f"# {source}\n\n" + "\n\n".join(memory.text for memory in pieces))
+        parts = [
+            "\n\n".join([f"# {source}", *_under_headings(sorted(memories, key=_number))])
+            for source, memories in sorted((await self._known()).items())
+        ]
         text = "\n\n".join(parts)
         return text if count(text) <= max_tokens else None
 
@@ -149,26 +207,35 @@ class Documents:
                 found.setdefault(str(memory.metadata["source"]), []).append(memory)
         return found
 
-    async def _take(self, source: str, content: bytes, known: Sequence[Memory]) -> str:
-        digest = hashlib.sha256(f"{self._size}:".encode() + content).hexdigest()
-        seen = {(memory.metadata.get("sha256"), memory.metadata.get("parts")) for memory in known}
-        if seen == {(digest, len(known))}:
-            return "unchanged"
-        chunks = await asyncio.to_thread(chunk, source, content, self._size)
-        if not chunks and not known:
-            return "unchanged"
-        parts = len(chunks)
-        memories = [await self._memory(source, digest, number, parts, piece) for number, piece in enumerate(chunks)]
-        await self._store.delete(*(memory.id for memory in known), scope=self._scope)
-        for start in range(0, len(memories), _BATCH):
-            await self._store.add(*memories[start : start + _BATCH], scope=self._scope)
-        return "replaced" if known else "added"
+    def _labels(self, source: str, path: str) -> dict[str, Json]:
+        return {"collection": self._collection, "source": source, "path": path}
 
-    async def _memory(self, source: str, digest: str, number: int, parts: int, piece: Chunk) -> Memory:
+    async def _read(self, labels: dict[str, Json], content: bytes, old: Sequence[Memory]) -> list[Memory] | None:
+        """A document's pieces; None if they are what they were."""
+        source = str(labels["source"])
+        labels = {**labels, "sha256": hashlib.sha256(f"{self._size}:".encode() + content).hexdigest()}
+        if old and all(one.metadata.get("parts") == len(old) and labels.items() <= one.metadata.items() for one in old):
+            return None
+        chunks = await asyncio.to_thread(chunk, source, content, self._size)
+        labels["parts"] = len(chunks)
+        return [await self._memory(source, {**labels, "part": part}, piece) for part, piece in enumerate(chunks)]
+
+    async def _put(self, new: Sequence[Memory] | None, old: Sequence[Memory]) -> _Taken:
+        if new is None or not (new or old):
+            return _Taken("unchanged")
+        # The old pieces go when the new ones are there; should both be found after a crash, they are replaced again.
+        for start in range(0, len(new), _BATCH):
+            await self._store.add(*new[start : start + _BATCH], scope=self._scope)
+        return _Taken("replaced" if old else "added", len(new), await self._delete(old))
+
+    async def _delete(self, memories: Iterable[Memory]) -> int:
+        ids = [memory.id for memory in memories]
+        return len(await self._store.delete(*ids, scope=self._scope)) if ids else 0
+
+    async def _memory(self, source: str, labels: dict[str, Json], piece: Chunk) -> Memory:
         context = " > ".join([source, *piece.headings])
         if self._describe is not None:
             context = f"{context}\n{await self._describe(source, piece)}"
-        labels = {"collection": self._collection, "source": source, "sha256": digest, "part": number, "parts": parts}
         return Memory(
             text=piece.text,
             kind="document",
@@ -194,28 +261,29 @@ def as_context(memories: Iterable[Memory]) -> str:
     return "\n\n".join(f"[{number}] {cite(memory)}\n{memory.text}" for number, memory in enumerate(memories, start=1))
 
 
+def _under_headings(pieces: Iterable[Memory]) -> Iterator[str]:
+    """The texts of pieces, each below the headings that it stands under where these are not those of the one before."""
+    before: Json = []
+    for piece in pieces:
+        headings = piece.metadata["headings"]
+        if headings and headings != before:
+            yield f"## {' > '.join(headings)}"
+        before = headings
+        yield piece.text
+
+
 def _number(memory: Memory) -> int:
     return int(memory.metadata["part"])
 
 
-def _files(root: Path, patterns: Sequence[str]) -> list[Path]:
-    if not root.is_dir():
-        raise DefinitionError(f"there is no folder {str(root)!r} to take documents from.")
-    inside = root.resolve()
-    candidates = {path for pattern in patterns or ("**/*",) for path in root.glob(pattern)}
-    found = {
-        path
-        for path in candidates
-        if path.is_file()
-        and (patterns or path.suffix.lower() in CHUNKERS)
-        and not any(part.startswith(".") for part in path.relative_to(root).parts)
-        and path.resolve().is_relative_to(inside)
-    }
-    return sorted(found)
+def _path(memories: Sequence[Memory]) -> str:
+    """The file that a document was read from; empty if from none."""
+    return str(memories[0].metadata.get("path", "")) if memories else ""
 
 
-def _content(path: Path) -> bytes:
-    size = path.stat().st_size
-    if size > MAX_BYTES:
-        raise DefinitionError(f"it has {size:,} bytes, and at most {MAX_BYTES:,} are read")
-    return path.read_bytes()
+def _is_there(path: str) -> bool:
+    return Path(path).is_file()
+
+
+def _reason(error: Exception) -> str:
+    return error.strerror or str(error) if isinstance(error, OSError) else str(error)

@@ -6,8 +6,10 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import platformdirs
+import typer
 
 from agentkit.embeddings import Embedder, MiniLM, OpenAIEmbedder
 from agentkit.errors import DefinitionError, MemoryStoreError, UnknownMemoryError
@@ -15,6 +17,15 @@ from agentkit.memory import ChromaStore, Memory, MemoryStore, Scope, SqliteStore
 
 SHORT = 12
 """Characters of an id that are shown where space is scarce."""
+
+StoreOption = Annotated[
+    str, typer.Option("--store", help="A SQLite file, Chroma folder or server's URL. [default: a per-user file]")
+]
+RecordsOption = Annotated[Path | None, typer.Option("--records", help="The SQLite file that goes with a server.")]
+EmbedderOption = Annotated[
+    str, typer.Option("--embedder", help="minilm, none or openai:MODEL/DIMENSION. [default: the store's own]")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 class UnknownEmbedder:

@@ -27,7 +27,12 @@ from agentkit.toolbox import Toolbox
 
 Result = TypeVar("Result")
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Plans that are checked before they run.")
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    help="Plans that are checked before they run.",
+)
 app.add_typer(models.app, name="models", help="Local models: list them, fetch them, find them.")
 app.add_typer(runs.app, name="runs", help="Past runs in the journal: list, show, resume.")
 app.add_typer(memory.app, name="memory", help="What agents remember: look at it, correct it, take it along, forget it.")

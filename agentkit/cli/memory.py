@@ -12,8 +12,17 @@ from typing import Annotated, Any, cast
 
 import typer
 
+from agentkit.cli._memory_ingest import ingest
 from agentkit.cli._memory_show import count, hit_json, line, print_json, rows
-from agentkit.cli._memory_stores import SHORT, Place, UnknownEmbedder
+from agentkit.cli._memory_stores import (
+    SHORT,
+    EmbedderOption,
+    JsonOption,
+    Place,
+    RecordsOption,
+    StoreOption,
+    UnknownEmbedder,
+)
 from agentkit.cli.runs import JournalOption, open_journal
 from agentkit.errors import DefinitionError
 from agentkit.events import MemoryRecalled
@@ -40,17 +49,9 @@ from agentkit.memory.records import new_id
 app = typer.Typer(no_args_is_help=True)
 
 _Id = Annotated[str, typer.Argument(metavar="ID", help="A memory's id, or the beginning of it.")]
-_Store = Annotated[
-    str, typer.Option("--store", help="A SQLite file, Chroma folder or server's URL. [default: a per-user file]")
-]
-_Records = Annotated[Path | None, typer.Option("--records", help="The SQLite file that goes with a server.")]
-_Embedder = Annotated[
-    str, typer.Option("--embedder", help="minilm, none or openai:MODEL/DIMENSION. [default: the store's own]")
-]
-_User = Annotated[str, typer.Option("--user", help="Act for this user. [default: all]")]
-_Agent = Annotated[str, typer.Option("--agent", help="Act for this agent. [default: all]")]
-_Session = Annotated[str, typer.Option("--session", help="Act for this session. [default: all]")]
-_Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+_User = Annotated[str, typer.Option("--user", help="Act for this user. [default: all]", show_default=False)]
+_Agent = Annotated[str, typer.Option("--agent", help="Act for this agent. [default: all]", show_default=False)]
+_Session = Annotated[str, typer.Option("--session", help="Act for this session. [default: all]", show_default=False)]
 _Kinds = Annotated[list[str] | None, typer.Option("--kind", help="Only this kind.")]
 _Ended = Annotated[bool, typer.Option("--ended", help="Also what was replaced, ended or expired.")]
 
@@ -65,13 +66,13 @@ def list_memories(
     flagged: Annotated[bool, typer.Option("--flagged", help="Only those that a person should look at.")] = False,
     ended: _Ended = False,
     most: Annotated[int, typer.Option("--most", help="Memories at most.")] = 50,
-    store: _Store = "",
-    records: _Records = None,
-    embedder: _Embedder = "",
+    store: StoreOption = "",
+    records: RecordsOption = None,
+    embedder: EmbedderOption = "",
     user: _User = "*",
     agent: _Agent = "*",
     session: _Session = "*",
-    as_json: _Json = False,
+    as_json: JsonOption = False,
 ) -> None:
     """List memories, newest first."""
     place = _place(store, records, embedder, user, agent, session)
@@ -100,13 +101,13 @@ def search(
     kind: _Kinds = None,
     ended: _Ended = False,
     most: Annotated[int, typer.Option("--most", help="Memories at most.")] = 5,
-    store: _Store = "",
-    records: _Records = None,
-    embedder: _Embedder = "",
+    store: StoreOption = "",
+    records: RecordsOption = None,
+    embedder: EmbedderOption = "",
     user: _User = "*",
     agent: _Agent = "*",
     session: _Session = "*",
-    as_json: _Json = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Search as an agent recalls, and tell by which ranks and scores each memory was found."""
     place = _place(store, records, embedder, user, agent, session)
@@ -141,13 +142,13 @@ _WORDS_ONLY = (
 @app.command()
 def show(
     id: _Id,
-    store: _Store = "",
-    records: _Records = None,
-    embedder: _Embedder = "",
+    store: StoreOption = "",
+    records: RecordsOption = None,
+    embedder: EmbedderOption = "",
     user: _User = "*",
     agent: _Agent = "*",
     session: _Session = "*",
-    as_json: _Json = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Show a memory: whose it is, where it comes from, what it replaced."""
     place = _place(store, records, embedder, user, agent, session)
@@ -173,7 +174,7 @@ def show(
 def why(
     run_id: Annotated[str, typer.Argument(metavar="RUN", help="A run, as `agentkit runs list` names it.")],
     journal: JournalOption = None,
-    as_json: _Json = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Show which memories a run was given, and why these: from the run's journal."""
     store = open_journal(journal)
@@ -204,9 +205,9 @@ def edit(
     rewrite: Annotated[
         bool, typer.Option("--rewrite", help="Write over it, instead of keeping the old version as history.")
     ] = False,
-    store: _Store = "",
-    records: _Records = None,
-    embedder: _Embedder = "",
+    store: StoreOption = "",
+    records: RecordsOption = None,
+    embedder: EmbedderOption = "",
     user: _User = "*",
     agent: _Agent = "*",
     session: _Session = "*",
@@ -256,9 +257,9 @@ def forget(
     audit: Annotated[
         list[Path] | None, typer.Option("--audit", help="A manager's audit trail to redact: its SQLite file.")
     ] = None,
-    store: _Store = "",
-    records: _Records = None,
-    embedder: _Embedder = "",
+    store: StoreOption = "",
+    records: RecordsOption = None,
+    embedder: EmbedderOption = "",
     user: _User = "*",
     agent: _Agent = "*",
     session: _Session = "*",
@@ -308,9 +309,9 @@ def _existing(path: Path) -> Path:
 @app.command("export")
 def export_memories(
     file: Annotated[Path | None, typer.Argument(metavar="FILE", help="Where to. [default: stdout]")] = None,
-    store: _Store = "",
-    records: _Records = None,
-    embedder: _Embedder = "",
+    store: StoreOption = "",
+    records: RecordsOption = None,
+    embedder: EmbedderOption = "",
     user: _User = "*",
     agent: _Agent = "*",
     session: _Session = "*",
@@ -334,9 +335,9 @@ def export_memories(
 @app.command("import")
 def import_memories(
     file: Annotated[str, typer.Argument(metavar="FILE", help="What `agentkit memory export` wrote; - for stdin.")],
-    store: _Store = "",
-    records: _Records = None,
-    embedder: _Embedder = "",
+    store: StoreOption = "",
+    records: RecordsOption = None,
+    embedder: EmbedderOption = "",
     user: _User = "*",
     agent: _Agent = "*",
     session: _Session = "*",
@@ -356,13 +357,16 @@ def import_memories(
     typer.echo(f"imported {count(len(done.added), 'memory')}, skipped {len(done.skipped)} that were there")
 
 
+app.command()(ingest)
+
+
 @app.command("check")
 def check_memory(
     repair: Annotated[bool, typer.Option("--repair", help="Mend what is wrong, from the records.")] = False,
-    store: _Store = "",
-    records: _Records = None,
-    embedder: _Embedder = "",
-    as_json: _Json = False,
+    store: StoreOption = "",
+    records: RecordsOption = None,
+    embedder: EmbedderOption = "",
+    as_json: JsonOption = False,
 ) -> None:
     """Look whether records, word index and vectors of a store agree."""
     place = Place(store, records, embedder, EVERYTHING)

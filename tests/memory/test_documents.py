@@ -1,50 +1,23 @@
-"""Documents: cut along their structure, kept up to date, found and cited."""
+"""Documents: taken in, kept up to date, found and cited."""
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import AsyncIterator
+import os
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from agentkit.errors import DefinitionError
+from agentkit.embeddings import FunctionEmbedder
+from agentkit.errors import DefinitionError, ModelUnavailableError
 from agentkit.memory import Filter, InMemoryStore, LongTermMemory, Scope
-from agentkit.memory.chunkers import CHUNKERS, Chunk, chunk, split_text
+from agentkit.memory.chunkers import Chunk
 from agentkit.memory.documents import Documents, Ingested, as_context, cite
-from tests.memory.doubles import embedder
+from tests.memory.doubles import DIMENSION, embedder, pdf, word_vectors
 
 ANNA = Scope("anna")
 
-
-@given(st.text(), st.integers(1, 50))
-def test_parts_joined_are_the_text_and_none_is_too_long(text: str, size: int) -> None:
-    parts = split_text(text, size)
-    assert "".join(parts) == text
-    assert all(0 < len(part) <= size for part in parts)
-
-
-@given(st.sampled_from(sorted(CHUNKERS)), st.binary(max_size=200))
-def test_no_content_breaks_a_chunker(ending: str, content: bytes) -> None:
-    with contextlib.suppress(DefinitionError):
-        assert all(piece.text.strip() for piece in chunk(f"x{ending}", content, 50))
-
-
-@given(
-    st.sampled_from([".md", ".txt", ".py", ".go"]), st.lists(st.sampled_from(["# A", "word", "", "def f():", "- x"]))
-)
-def test_no_word_of_a_text_is_lost(ending: str, lines: list[str]) -> None:
-    pieces = chunk(f"x{ending}", "\n".join(lines).encode(), 30)
-    found = " ".join(" ".join((*piece.headings, piece.text)) for piece in pieces)
-    for line in lines:
-        assert line.lstrip("# ") in found
-
-
-MARKDOWN = """\
-Intro.
-
+MUSEUM = """\
 # Museum
 
 Welcome.
@@ -53,98 +26,7 @@ Welcome.
 
 It opens at nine.
 It closes at five.
-
-| day | price |
-|-----|-------|
-| Mon | 5 |
-| Sun | 9 |
-
-# Shop
-
-Hats.
 """
-
-
-def test_markdown_keeps_headings_as_context_and_tables_whole() -> None:
-    assert chunk("a.md", MARKDOWN.encode(), 40) == [
-        Chunk("Intro.", (), "line 1"),
-        Chunk("Welcome.", ("Museum",), "line 5"),
-        Chunk("It opens at nine.\nIt closes at five.", ("Museum", "Hours"), "lines 9-10"),
-        Chunk("| day | price |\n|-----|-------|\n| Mon | 5 |\n| Sun | 9 |", ("Museum", "Hours"), "lines 12-15"),
-        Chunk("Hats.", ("Shop",), "line 19"),
-    ]
-
-
-def test_neighbours_under_one_heading_share_a_piece_where_they_fit() -> None:
-    pieces = chunk("a.md", MARKDOWN.encode(), 1000)
-    assert [piece.headings for piece in pieces] == [(), ("Museum",), ("Museum", "Hours"), ("Shop",)]
-    assert "closes" in pieces[2].text
-    assert "Sun" in pieces[2].text
-
-
-def test_html_becomes_text_under_its_headings() -> None:
-    page = b"""<html><head><title>Shop</title><style>p {color: red}</style></head><body><h1>Hats</h1>
-    <p>Red <b>hats</b>.</p><script>alert(1)</script><ul><li>one</li><li>two</li></ul>
-    <table><tr><th>a</th><th>b</th></tr><tr><td>1</td><td>2</td></tr></table></body></html>"""
-    assert chunk("a.html", page, 25) == [
-        Chunk("Red hats.\n\none\n\ntwo", ("Shop", "Hats")),
-        Chunk("a | b\n1 | 2", ("Shop", "Hats")),
-    ]
-    assert chunk("b.html", b"just text") == [Chunk("just text")]
-
-
-def test_rows_of_a_table_carry_the_names_of_their_columns() -> None:
-    table = "name;units\n" + "".join(f"hat{n};{n}\n" for n in range(10))
-    pieces = chunk("a.csv", table.encode(), 60)
-    assert pieces[0] == Chunk("name: hat0; units: 0\nname: hat1; units: 1", place="rows 2-3")
-    assert pieces[-1].place == "rows 10-11"
-
-
-def test_functions_stay_whole_and_methods_stand_under_their_class() -> None:
-    code = "import os\n\n\ndef f():\n    return 1\n\n\n"
-    code += "class Hat:\n    size = 1\n\n    @property\n    def red(self):\n        return 2\n"
-    assert [(piece.headings, piece.place) for piece in chunk("a.py", code.encode(), 60)] == [
-        ((), "line 1"),
-        (("def f",), "lines 4-5"),
-        (("class Hat",), "lines 8-9"),
-        (("class Hat", "def red"), "lines 11-13"),
-    ]
-    assert chunk("broken.py", b"def f(:\n  x\ny = 1\n", 1000)[0].text == "def f(:\n  x\ny = 1"
-
-
-def pdf(*pages: str) -> bytes:
-    """A PDF with a line of text a page."""
-    kids = " ".join(f"{3 + 2 * n} 0 R" for n in range(len(pages)))
-    objects = ["<< /Type /Catalog /Pages 2 0 R >>", f"<< /Type /Pages /Kids [{kids}] /Count {len(pages)} >>"]
-    font = "<< /Font << /F1 << /Type /Font /Subtype /Type1 /BaseFont /Helvetica >> >> >>"
-    for number, text in enumerate(pages):
-        stream = f"BT /F1 12 Tf 72 700 Td ({text}) Tj ET"
-        objects.append(
-            f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents {4 + 2 * number} 0 R /Resources {font} >>"
-        )
-        objects.append(f"<< /Length {len(stream)} >>\nstream\n{stream}\nendstream")
-    body, offsets = "%PDF-1.4\n", []
-    for number, content in enumerate(objects, start=1):
-        offsets.append(len(body))
-        body += f"{number} 0 obj\n{content}\nendobj\n"
-    table = "".join(f"{offset:010} 00000 n \n" for offset in offsets)
-    size = len(objects) + 1
-    trailer = f"trailer\n<< /Size {size} /Root 1 0 R >>\nstartxref\n{len(body)}\n%%EOF\n"
-    return f"{body}xref\n0 {size}\n0000000000 65535 f \n{table}{trailer}".encode()
-
-
-def test_a_pdf_is_read_page_by_page() -> None:
-    assert chunk("a.pdf", pdf("Red hats", "Blue scarves")) == [
-        Chunk("Red hats", place="page 1"),
-        Chunk("Blue scarves", place="page 2"),
-    ]
-    with pytest.raises(DefinitionError, match=r"^this is not a PDF that can be read: "):
-        chunk("a.pdf", b"hello")
-
-
-def test_a_size_that_is_too_small_is_refused() -> None:
-    with pytest.raises(DefinitionError, match=r"^a chunk must have room for 20 characters at least, not 3\.$"):
-        chunk("a.txt", b"x", 3)
 
 
 @pytest.fixture
@@ -158,7 +40,7 @@ async def store() -> AsyncIterator[InMemoryStore]:
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "sub").mkdir()
     (tmp_path / ".git").mkdir()
-    (tmp_path / "museum.md").write_text(MARKDOWN)
+    (tmp_path / "museum.md").write_text(MUSEUM)
     (tmp_path / "sub" / "hats.txt").write_text("Hats are red.")
     (tmp_path / ".git" / "x.txt").write_text("hidden")
     (tmp_path / "photo.jpg").write_bytes(b"\xff")
@@ -169,17 +51,22 @@ async def test_a_folder_is_taken_in_and_kept_up_to_date(store: InMemoryStore, fo
     documents = Documents(store, scope=ANNA)
     seen: list[tuple[int, int, str]] = []
     first = await documents.ingest(folder, progress=lambda *told: seen.append(told))
-    assert first == Ingested(added=("museum.md", "sub/hats.txt"))
+    assert first == Ingested(added=("museum.md", "sub/hats.txt"), left_out=("photo.jpg",), pieces_added=3)
     assert seen == [(0, 2, "museum.md"), (1, 2, "sub/hats.txt"), (2, 2, "")]
     before = {memory.id for memory in await store.list(scope=ANNA)}
-    assert await documents.ingest(folder) == Ingested(unchanged=("museum.md", "sub/hats.txt"))
+    unchanged = ("museum.md", "sub/hats.txt")
+    assert await documents.ingest(folder) == Ingested(unchanged=unchanged, left_out=("photo.jpg",))
     assert {memory.id for memory in await store.list(scope=ANNA)} == before
+    (folder / "photo.jpg").unlink()
     (folder / "sub" / "hats.txt").write_text("Hats are blue.")
-    assert await documents.ingest(folder) == Ingested(unchanged=("museum.md",), replaced=("sub/hats.txt",))
+    second = await documents.ingest(folder)
+    assert second == Ingested(unchanged=("museum.md",), replaced=("sub/hats.txt",), pieces_added=1, pieces_removed=1)
     (hats,) = await store.list(Filter(where={"source": "sub/hats.txt"}), scope=ANNA)
     assert hats.text == "Hats are blue."
     (folder / "museum.md").unlink()
-    assert await documents.ingest(folder) == Ingested(unchanged=("sub/hats.txt",), removed=("museum.md",))
+    assert await documents.ingest(folder) == Ingested(
+        unchanged=("sub/hats.txt",), removed=("museum.md",), pieces_removed=2
+    )
     assert await documents.sources() == ["sub/hats.txt"]
 
 
@@ -202,6 +89,107 @@ async def test_what_cannot_be_read_is_told_and_what_was_known_is_kept(store: InM
     assert "paper.pdf" in await documents.sources()
 
 
+async def test_folders_and_files_are_kept_side_by_side(store: InMemoryStore, tmp_path: Path) -> None:
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "README.md").write_text(f"This is {folder}.")
+    (tmp_path / "two" / "notes.odd").write_text("Notes.")
+    documents = Documents(store, scope=ANNA)
+    await documents.add("thought.txt", "A thought of mine.")
+    assert (await documents.ingest(tmp_path / "one")).added == ("README.md",)
+    both = await documents.ingest(tmp_path / "two", tmp_path / "two" / "notes.odd")
+    assert both == Ingested(added=("two/README.md", "notes.odd"), pieces_added=2)
+    again = await documents.ingest(tmp_path, tmp_path / "two" / "README.md")
+    assert (again.unchanged, again.left_out) == (("README.md", "two/README.md"), ("two/notes.odd",))
+    (tmp_path / "one" / "README.md").unlink()
+    assert (await documents.ingest(tmp_path / "two")).removed == ()
+    assert (await documents.ingest(tmp_path)).removed == ("README.md",)
+    assert await documents.sources() == ["notes.odd", "thought.txt", "two/README.md"]
+
+
+async def test_a_folder_that_was_moved_keeps_the_names_of_its_documents(store: InMemoryStore, tmp_path: Path) -> None:
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "hats.txt").write_text("Red.")
+    documents = Documents(store, scope=ANNA)
+    await documents.ingest(tmp_path / "old")
+    (tmp_path / "old").rename(tmp_path / "new")
+    assert (await documents.ingest(tmp_path / "new")).replaced == ("hats.txt",)
+    assert (await documents.ingest(tmp_path / "new")).unchanged == ("hats.txt",)
+
+
+async def test_what_other_patterns_leave_out_is_not_removed(store: InMemoryStore, folder: Path) -> None:
+    documents = Documents(store, scope=ANNA)
+    await documents.ingest(folder)
+    assert (await documents.ingest(folder, patterns=["*.md"])).removed == ()
+    assert await documents.sources() == ["museum.md", "sub/hats.txt"]
+
+
+async def test_all_paths_that_lead_nowhere_are_named_and_nothing_is_read(store: InMemoryStore, folder: Path) -> None:
+    documents = Documents(store, scope=ANNA)
+    with pytest.raises(DefinitionError) as caught:
+        await documents.ingest(folder, folder / "x", folder / "y")
+    assert str(caught.value) == (
+        f"there is no file or folder {str(folder / 'x')!r}, {str(folder / 'y')!r} to take documents from."
+    )
+    assert await documents.sources() == []
+
+
+async def test_a_file_whose_name_is_no_text_is_refused(store: InMemoryStore, folder: Path) -> None:
+    (folder / os.fsdecode(b"caf\xe9.txt")).write_text("Coffee.")
+    done = await Documents(store, scope=ANNA).ingest(folder)
+    assert done.failed == (("caf?.txt", "its name is not UTF-8; rename it"),)
+    assert done.added == ("museum.md", "sub/hats.txt")
+
+
+async def test_an_embedder_that_fails_stops_the_ingest_and_loses_nothing(folder: Path) -> None:
+    async def fails(texts: Sequence[str]) -> list[list[float]]:
+        if any("blue" in text for text in texts):
+            raise ModelUnavailableError("the server is down")
+        return word_vectors(texts)
+
+    store = InMemoryStore(FunctionEmbedder(fails, name="shaky", dimension=DIMENSION))
+    documents = Documents(store, scope=ANNA)
+    await documents.ingest(folder)
+    (folder / "sub" / "hats.txt").write_text("Hats are blue.")
+    with pytest.raises(ModelUnavailableError):
+        await documents.ingest(folder)
+    assert await documents.sources() == ["museum.md", "sub/hats.txt"]
+
+
+@pytest.mark.parametrize(("scope", "size"), [(Scope("*"), 100), (ANNA, 10)])
+def test_documents_of_everybody_or_of_crumbs_are_refused(scope: Scope, size: int) -> None:
+    wanted = (
+        "documents need an owner, and Scope(user='*', agent='', session='') only asks: name the user, agent and "
+        "session, or leave them empty for what all share."
+        if scope.user == "*"
+        else "a chunk must have room for 20 characters at least, not 10."
+    )
+    with pytest.raises(DefinitionError) as caught:
+        Documents(InMemoryStore(), scope=scope, size=size)
+    assert str(caught.value) == wanted
+
+
+async def test_progress_is_a_line_a_document_where_there_is_no_terminal(
+    store: InMemoryStore, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await Documents(store, scope=ANNA).ingest(folder, progress=True)
+    assert capsys.readouterr() == ("", "1 of 2: museum.md\n2 of 2: sub/hats.txt\n")
+    await Documents(store, scope=ANNA).ingest(folder)
+    assert capsys.readouterr() == ("", "")
+
+
+async def test_progress_is_a_bar_at_a_terminal(
+    store: InMemoryStore, folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    (folder / "[bold].txt").write_text("Not markup.")
+    await Documents(store, scope=ANNA).ingest(folder, progress=True)
+    printed = capsys.readouterr().err
+    assert "3/3" in printed
+    assert "━" in printed
+    assert "1 of 3" not in printed
+
+
 async def test_patterns_choose_files_and_links_out_of_the_folder_are_left(store: InMemoryStore, folder: Path) -> None:
     outside = folder / "sub" / "hats.txt"
     (folder / "inner").mkdir()
@@ -216,16 +204,16 @@ async def test_patterns_choose_files_and_links_out_of_the_folder_are_left(store:
         "sub/hats.txt",
     )
     assert await documents.sources() == ["own.txt"], "sets do not mix"
-    with pytest.raises(DefinitionError, match="there is no folder"):
+    with pytest.raises(DefinitionError, match="there is no file or folder"):
         await documents.ingest(folder / "nowhere")
 
 
 async def test_pieces_are_found_by_their_context_and_cited(store: InMemoryStore, folder: Path) -> None:
     await Documents(store, scope=ANNA, size=40).ingest(folder)
     found = await LongTermMemory(store).recall("museum hours opens", scope=ANNA, k=1, kinds=["document"])
-    assert cite(found.memories[0]) == "museum.md, lines 9-10 (Museum > Hours)"
+    assert cite(found.memories[0]) == "museum.md, lines 7-8 (Museum > Hours)"
     assert as_context(found.memories) == (
-        "[1] museum.md, lines 9-10 (Museum > Hours)\nIt opens at nine.\nIt closes at five."
+        "[1] museum.md, lines 7-8 (Museum > Hours)\nIt opens at nine.\nIt closes at five."
     )
 
 
@@ -246,6 +234,15 @@ async def test_a_small_set_fits_into_the_prompt_whole(store: InMemoryStore, fold
     assert whole is not None
     assert whole.index("# museum.md") < whole.index("It opens") < whole.index("# sub/hats.txt") < whole.index("are red")
     assert await documents.whole(max_tokens=10, count=lambda text: len(text.split())) is None
+
+
+async def test_the_whole_tells_what_its_parts_stand_under(store: InMemoryStore, folder: Path) -> None:
+    documents = Documents(store, scope=ANNA, size=40)
+    await documents.ingest(folder)
+    assert await documents.whole(max_tokens=100, count=lambda text: len(text.split())) == (
+        "# museum.md\n\n## Museum\n\nWelcome.\n\n## Museum > Hours\n\nIt opens at nine.\nIt closes at five.\n\n"
+        "# sub/hats.txt\n\nHats are red."
+    )
 
 
 async def test_documents_are_kept_to_their_scope(store: InMemoryStore) -> None:
