@@ -52,6 +52,9 @@ ITEM = "p"
 MAX_DEPTH = 3
 """How deep references go into a value: fields and indexes."""
 
+MAX_PARENTHESES = 2
+"""How deep arithmetic goes into parentheses; a small model may open them without end, and closes none."""
+
 DATE = StringType(format="date")
 
 _FORMATS = {"date": "DATE"}
@@ -313,12 +316,23 @@ class _Line:
         parts = [part.rule for part in self._item_paths(reference)]
         return " | ".join([*parts, inside.template(), inside.number()])
 
-    def number(self) -> str:
-        name = f"{self._name}_num"
+    def number(self, inside: int = 0) -> str:
+        """The rule of numbers and what is reckoned with them, in so many parentheses already."""
+        name = f"{self._name}_num{inside}"
         if self._rules.reserve(name):
-            term = self._rules.add(f"{self._name}_term", self._terms(name))
+            terms = [self._atom()]
+            if inside < MAX_PARENTHESES:
+                inner = self.number(inside + 1)
+                terms += [f'"round(" {inner} (", " INT)? ")"', f'"abs(" {inner} ")"', f'"(" {inner} ")"']
+            term = self._rules.add(f"{self._name}_term{inside}", terms)
             signs = '" + " | " - "' if self._constants_only() else '" + " | " - " | " * " | " / "'
             self._rules.add(name, [f"{term} (({signs}) {term}){{0,3}}"])
+        return name
+
+    def _atom(self) -> str:
+        name = f"{self._name}_atom"
+        if self._rules.reserve(name):
+            self._rules.add(name, self._atoms())
         return name
 
     def _constants_only(self) -> bool:
@@ -326,12 +340,9 @@ class _Line:
         numbers = any(flows(one.type, NUMBER) is Flow.YES for one in self._references)
         return self._rules.computing and not numbers and not self._lists()
 
-    def _terms(self, number: str) -> Iterator[str]:
+    def _atoms(self) -> Iterator[str]:
         yield "NUM"
         yield from (one.rule for one in self._references if flows(one.type, NUMBER) is Flow.YES)
-        yield f'"round(" {number} (", " INT)? ")"'
-        yield f'"abs(" {number} ")"'
-        yield f'"(" {number} ")"'
         for reference in self._lists():
             yield f'"len(" {reference.rule} ")"'
             functions = '("sum" | "min" | "max")'

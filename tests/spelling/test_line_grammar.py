@@ -168,6 +168,11 @@ def test_constants_are_reckoned_with_where_no_tool_computes() -> None:
     assert writable("answer(1240 * 15 / 100)", {})
 
 
+def test_arithmetic_goes_into_parentheses_only_so_deep() -> None:
+    assert writable("x = ((1 + 2) * 3 + 1) * round(sales[0].units / (4 - 1), 1)", {"sales": SALES})
+    assert not writable("x = (2 * (2 * (2 * 2)))", {"sales": SALES})
+
+
 def test_break_else_and_answers_are_written_only_where_they_can_stand() -> None:
     assert writable("break", {}, in_loop=True)
     assert not writable("break", {})
