@@ -336,8 +336,12 @@ class Loop:
         return {step.tool: tools[step.tool].fingerprint for step in walk(plan.steps) if isinstance(step, Call)}
 
     def validators(self, proposal: Proposal) -> tuple[Validator, ...]:
-        """What a plan must pass besides the checker's own rules."""
-        found = list(self.request.validators)
+        """What a plan must pass besides the checker's own rules.
+
+        The agent's validators judge a plan before it begins. One that was under way when the run was interrupted has
+        passed them, and the world is no longer as they saw it.
+        """
+        found = [] if self.was_running() else list(self.request.validators)
         if self.denied:
             found.insert(0, denied_calls(self.denied, self.selecting.request.toolbox, self.given))
         if self.request.tool_choice == "required" and proposal.final and not self.has_called():

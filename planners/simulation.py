@@ -38,8 +38,7 @@ class StripsValidator:
     Args:
         problem: The domain, the objects, the goal, and the state that plans start from.
         state: Gives the state that a plan starts from instead, for worlds that change: it is called for each plan, so
-            that a plan made after a failure is judged from what is really there. A run that is resumed in the middle of
-            a plan checks it again, and stops if the plan no longer fits this state.
+            that a plan made after a failure is judged from what is really there.
     """
 
     def __init__(self, problem: Problem, *, state: Callable[[], State] | None = None) -> None:

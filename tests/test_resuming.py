@@ -12,6 +12,7 @@ import pytest
 
 from agentkit import Agent, JournalStore, Limits, Policy, RunResult, Tool, read_python, tool, write_json
 from agentkit._recorded import recorded_plan, unsaid
+from agentkit.checker import check
 from agentkit.errors import JournalError
 from agentkit.events import (
     ApprovalGiven,
@@ -26,12 +27,14 @@ from agentkit.events import (
 )
 from agentkit.messages import Usage
 from agentkit.planners.intent import ModelIntent
+from agentkit.planners.simulation import StripsValidator
 from agentkit.planning import Intent, PlanRequest
 from agentkit.protocols import ApprovalRequest, Decision
 from agentkit.resuming import RETRY, check_tools, elapsed, history, settle, used
 from agentkit.run import Run
 from agentkit.testing import FakeClock, ScriptedModel
 from agentkit.toolbox import Toolbox
+from examples.blocksworld.domain import Table, problem_of
 from tests.plans import World
 
 
@@ -453,3 +456,48 @@ def test_a_recorded_plan_keeps_the_lines_of_its_steps_and_its_answer() -> None:
     back = recorded_plan(event)
     assert back == plan
     assert ([step.line for step in back.steps], back.answer_line) == ([1], 3)
+
+
+TOWERS = (("b", "a"), ("c",))
+DOWN = 'a = unstack(block="a", off="b")\nb = put_down(block="a")\n'
+UP = """\
+c = pick_up(block="b")
+d = stack(block="b", onto="c")
+e = pick_up(block="a")
+f = stack(block="a", onto="b")
+answer("built")
+"""
+
+
+def builder(table: Table, *replies: str) -> Agent:
+    """An agent whose plans are simulated from what is really on the table."""
+    validator = StripsValidator(problem_of(TOWERS, (("c", "b", "a"),)), state=table.facts)
+    return Agent(ScriptedModel(replies), tools=table.tools(), validators=[validator], policy=AUTO)
+
+
+async def test_a_plan_that_was_half_done_is_not_judged_as_if_it_began_now(store: JournalStore) -> None:
+    table = Table(TOWERS)
+    agent = builder(table, DOWN + UP)
+    await interrupted(agent, store, CrashAfter("c"))
+    half_done = read_python(DOWN + UP, agent.toolbox)
+    assert not check(half_done, agent.toolbox, policy=AUTO, validators=agent.validators).ok
+    result = await agent.resume("r", store)
+    assert (result.status, result.output, table.towers) == ("done", "built", [["c", "b", "a"]]), result.error
+    assert table.moves == 6
+    store.close()
+
+
+async def test_the_plan_after_one_that_was_half_done_is_judged_from_what_is_there(store: JournalStore) -> None:
+    table = Table(TOWERS)
+    again = UP.replace('pick_up(block="b")', 'pick_up(block="b", _again=True)')
+    clear = 'a = unstack(block="a", off="c")\nb = put_down(block="a", _again=True)\n'
+    agent = builder(table, DOWN + UP, again, clear + again)
+    await interrupted(agent, store, CrashAfter("c"))
+    table.place("b", "")  # while nobody ran, somebody else put the block down, and another one in its way
+    table.take("a", "")
+    table.place("a", "c")
+    result = await agent.resume("r", store)
+    assert (result.status, result.output, table.towers) == ("done", "built", [["c", "b", "a"]]), result.error
+    refused = [event for event in result.events if isinstance(event, PlanChecked) and not event.accepted]
+    assert "stack(b, c) is impossible here: clear(c) does not hold" in str([event.diagnostics for event in refused])
+    store.close()
