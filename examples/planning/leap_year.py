@@ -43,15 +43,16 @@ def passes_its_tests(situation: Situation) -> str:
     code = situation.outcome.value if situation.outcome is not None else None
     if not isinstance(code, str):
         return f"the answer is {code!r}, not code"
-    results = [_Result(year, _value(code, year)) for year in TESTS]
+    results = [_Result(year, value_of(code, year)) for year in TESTS]
     wrong = [one for one in results if one.got is not TESTS[one.year]]
     told = "; ".join(f"for year={one.year} it gave {one.got!r}, expected {TESTS[one.year]}" for one in wrong)
     return f"{len(wrong)} of {len(TESTS)} tests fail: {told}" if wrong else ""
 
 
-def _value(code: str, year: int) -> object:
+def value_of(code: object, year: int) -> object:
+    """What the code says of a year; why it does not work, in words, if it does not."""
     try:
-        return evaluate(parse_expression(code), {"year": year})
+        return evaluate(parse_expression(str(code)), {"year": year})
     except AgentKitError as error:
         return str(error)
 
