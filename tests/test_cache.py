@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-import time
 from pathlib import Path
 from typing import Any
 
@@ -149,16 +148,3 @@ def test_a_file_that_fails_later_has_no_entries_and_says_so_in_the_log(caplog: A
 def test_a_cache_without_room_is_a_mistake(size: int) -> None:
     with pytest.raises(DefinitionError, match=f"max_bytes is {size}; expected a positive number of bytes"):
         CacheStore(max_bytes=size)
-
-
-def test_a_hit_takes_less_than_a_millisecond(tmp_path: Path) -> None:
-    """It is looked up on the event loop, so it must not hold it up."""
-    store = CacheStore(tmp_path / "cache.db")
-    for i in range(200):
-        store.put("model", "", str(i), "x" * 2000)
-    took = []
-    for i in range(200):
-        started = time.perf_counter()
-        store.get("model", "", str(i))
-        took.append(time.perf_counter() - started)
-    assert sorted(took)[100] < 0.001

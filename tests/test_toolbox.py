@@ -194,15 +194,6 @@ class TestDefinition:
         with pytest.raises(FrozenInstanceError):
             double.name = "triple"  # type: ignore[misc]
 
-    def test_costs_little_until_it_is_used(self) -> None:
-        def build() -> float:
-            started = time.process_time()
-            for _ in range(200):
-                tool(fetch_top_products.function, effect="read")
-            return (time.process_time() - started) / 200
-
-        assert min(build() for _ in range(5)) < 0.000_6
-
 
 class TestReplace:
     def test_changes_settings_and_keeps_the_rest(self) -> None:
@@ -752,15 +743,3 @@ class TestToolbox:
         assert "one' cannot be a tool" in str(caught.value)
         assert "two' cannot be a tool" in str(caught.value)
         Toolbox(double).validate()
-
-    def test_of_a_thousand_tools_is_made_and_asked_quickly(self) -> None:
-        tools = [double.replace(name=f"tool_{number}") for number in range(1_000)]
-
-        def build() -> float:
-            started = time.process_time()
-            box = Toolbox(tools)
-            for name in box:
-                box.get(name)
-            return time.process_time() - started
-
-        assert min(build() for _ in range(5)) < 0.05

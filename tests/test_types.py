@@ -229,11 +229,11 @@ def test_a_recursive_schema_is_unfolded_once_and_open_below() -> None:
 
 def test_a_schema_that_doubles_at_every_reference_is_read_in_bounded_time() -> None:
     bomb = {f"d{n}": {"type": "array", "prefixItems": [{"$ref": f"#/$defs/d{n + 1}"}] * 4} for n in range(40)}
-    started = time.perf_counter()
+    started = time.process_time()
     t = from_schema({"$ref": "#/$defs/d0", "$defs": bomb})
     assert flows(STRING, t) is Flow.NO
     assert len(str(t)) < 1_000_000
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 def test_a_schema_that_lists_properties_can_be_taken_as_closed() -> None:

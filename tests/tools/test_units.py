@@ -112,10 +112,10 @@ def test_refusals_say_what_to_write(source: str, target: str, message: str) -> N
 def test_hostile_units_are_refused_at_once(hostile: str) -> None:
     """pint's own parser computes 9**9**9 for ever."""
     convert_unit(1, "m", "km")
-    started = time.monotonic()
+    started = time.process_time()
     with pytest.raises(ModelRetry):
         convert_unit(1, hostile, "m")
-    assert time.monotonic() - started < 1
+    assert time.process_time() - started < 1
 
 
 def test_too_large_results_are_refused() -> None:
