@@ -57,6 +57,9 @@ MAX_PARENTHESES = 2
 
 DATE = StringType(format="date")
 
+NUMBERS = Reference('"range(" INT (", " INT)? ")"', ArrayType(IntegerType()))
+"""Whole numbers to go through."""
+
 _FORMATS = {"date": "DATE"}
 _COMPARE = '(" == " | " != " | " < " | " <= " | " > " | " >= ")'
 
@@ -164,7 +167,7 @@ class _Line:
         kinds = self._rules.kinds
         forms = [f'"if " {self.condition()} ":"'] if "if" in kinds else []
         if "for_each" in kinds:
-            forms += [f'"for {ITEM} in " {reference.rule} ":"' for reference in self._lists()]
+            forms += [f'"for {ITEM} in " {reference.rule} ":"' for reference in self._iterables()]
             forms.append(f'{self._new_name()} " = " "[]"')
         if "repeat" in kinds:
             forms += [f'"while " {self.condition()} ":"', '"for _ in range(" INT "):"']
@@ -173,7 +176,7 @@ class _Line:
     def _comprehensions(self) -> list[str]:
         """``x = [f(a=p.b) for p in xs]``: what is called for each item."""
         new = self._new_name()
-        insides = [(one, self._inside(one).calls()) for one in self._lists() if "for_each" in self._rules.kinds]
+        insides = [(one, self._inside(one).calls()) for one in self._iterables() if "for_each" in self._rules.kinds]
         return [f'{new} " = " {self._each(reference, calls)}' for reference, calls in insides if calls]
 
     def _each(self, reference: Reference, element: str) -> str:
@@ -396,9 +399,16 @@ class _Line:
 
     def _lists(self) -> list[Reference]:
         """References to lists that the line may go through; inside a comprehension there is no second one."""
-        if ITEM in self._option.scope and not self._option.opens:
+        if self._in_comprehension():
             return []
         return [one for one in self._references if isinstance(one.type, ArrayType)][:8]
+
+    def _iterables(self) -> list[Reference]:
+        """What calls may be made for each item of: lists, and whole numbers."""
+        return [] if self._in_comprehension() else [*self._lists(), NUMBERS]
+
+    def _in_comprehension(self) -> bool:
+        return ITEM in self._option.scope and not self._option.opens
 
     def _item_paths(self, reference: Reference) -> list[Reference]:
         found = item_type(reference.type)

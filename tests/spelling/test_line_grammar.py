@@ -168,6 +168,18 @@ def test_constants_are_reckoned_with_where_no_tool_computes() -> None:
     assert writable("answer(1240 * 15 / 100)", {})
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        'more = [fetch_campaigns(product=f"product {p}") for p in range(1, 11)]',
+        "for p in range(3):",
+    ],
+)
+def test_what_is_numbered_is_gone_through_by_its_numbers(line: str) -> None:
+    assert writable(line, {})
+    assert not writable("for p in range(names):", {"names": NAMES})
+
+
 def test_arithmetic_goes_into_parentheses_only_so_deep() -> None:
     assert writable("x = ((1 + 2) * 3 + 1) * round(sales[0].units / (4 - 1), 1)", {"sales": SALES})
     assert not writable("x = (2 * (2 * (2 * 2)))", {"sales": SALES})
