@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from typing import Any, TypeVar
 
+from agentkit._prompts import PromptRows
 from agentkit.errors import ModelError, ModelOutputError, ModelUnavailableError
 from agentkit.eventlog import EventLog
 from agentkit.events import ModelCalled
@@ -49,7 +50,7 @@ class ModelCaller:
         DefinitionError: `limits.cost` is set and the model's price is unknown.
     """
 
-    __slots__ = ("_clock", "_deadline", "_events", "_limits", "_meter", "_settings", "_user", "model")
+    __slots__ = ("_clock", "_deadline", "_events", "_limits", "_meter", "_rows", "_settings", "_user", "model")
 
     def __init__(
         self,
@@ -71,6 +72,7 @@ class ModelCaller:
         self._meter = meter
         self._limits = limits
         self._clock = clock
+        self._rows = PromptRows()
         if limits.cost is not None:
             check_priced(model, limits.cost)
 
@@ -271,7 +273,7 @@ class ModelCaller:
         failed: Usage = Usage(model_calls=1),  # noqa: B008 - frozen
     ) -> None:
         now = self._clock.time()
-        prompt = tuple({"role": message.role, "content": message.content} for message in request.messages)
+        prompt = self._rows.of(request.messages)
         if request.prefix:
             prompt = (*prompt, {"role": "assistant", "content": request.prefix})
         called = ModelCalled(now, purpose, self.model.name, prompt, error=error, seconds=now - started)

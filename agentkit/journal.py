@@ -16,11 +16,13 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 from weakref import WeakValueDictionary
 
+from agentkit._prompts import PromptsWritten, shorten, whole
 from agentkit._redaction import Redaction
 from agentkit.errors import JournalError
-from agentkit.events import Event, RunFinished, RunResumed, RunStarted, from_json, to_json
+from agentkit.events import Event, ModelCalled, RunFinished, RunResumed, RunStarted, from_json, to_json
 from agentkit.sqlite_schema import prepare_schema
 
 VERSION = 1
@@ -148,14 +150,14 @@ class JournalStore:
         """
         self._drain()
         with self._connect() as db:
-            rows = db.execute("SELECT event FROM events WHERE run_id = ? ORDER BY number", (run_id,)).fetchall()
+            rows = db.execute("SELECT number, event FROM events WHERE run_id = ? ORDER BY number", (run_id,)).fetchall()
         if not rows:
             latest = ", ".join(row.run_id for row in self.runs()[:3])
             raise JournalError(
                 f"the journal {str(self.path)!r} has no run {run_id!r}"
                 + (f"; the latest are {latest}" if latest else "; it is empty")
             )
-        return tuple(from_json(json.loads(row[0])) for row in rows)
+        return tuple(from_json(row) for row in whole((number, json.loads(event)) for number, event in rows))
 
     def redact(self, *texts: str) -> dict[str, int]:
         """Put ``[forgotten]`` wherever one of `texts` stands as whole words, in every run, and out of the file's bytes.
@@ -202,12 +204,13 @@ class JournalStore:
 class RunJournal:
     """The journal of one run: the `Journal` port over a store's writer."""
 
-    __slots__ = ("__weakref__", "_number", "_run_id", "_status", "_writer")
+    __slots__ = ("__weakref__", "_number", "_prompts", "_run_id", "_status", "_writer")
 
     def __init__(self, writer: _Writer, run_id: str, number: int, status: str) -> None:
         self._writer = writer
         self._run_id = run_id
         self._number = number
+        self._prompts = PromptsWritten()
         self._status = status  # how the run stands if nothing more comes; empty when its row says so already
 
     def append(self, event: Event) -> None:
@@ -216,7 +219,8 @@ class RunJournal:
         Raises:
             JournalError: An earlier event could not be written.
         """
-        self._writer.put(self._run_id, self._number, event)
+        shared = self._prompts.shared(self._number, event.prompt) if isinstance(event, ModelCalled) else None
+        self._writer.put((self._run_id, self._number, event, shared))
         self._number += 1
         self._status = "" if isinstance(event, RunFinished) else "interrupted"
 
@@ -241,13 +245,17 @@ _written_here: WeakValueDictionary[tuple[int, Path, str], RunJournal] = WeakValu
 """The runs that this process writes, by the journal's file and the run's name."""
 
 
+_Row: TypeAlias = tuple[str, int, Event, tuple[int, int] | None]
+"""A run, the number of an event, the event, and which earlier one holds how much of its prompt."""
+
+
 class _Writer:
     """The thread that writes: one transaction for everything that has gathered (group commit)."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._wake = threading.Condition()
-        self._rows: list[tuple[str, int, Event]] = []
+        self._rows: list[_Row] = []
         self._released: list[tuple[str, str]] = []
         self._waiters: list[Callable[[str | None], None]] = []
         self._closing = False
@@ -255,11 +263,11 @@ class _Writer:
         self._thread = threading.Thread(target=self._work, name="agentkit-journal", daemon=True)
         self._thread.start()
 
-    def put(self, run_id: str, number: int, event: Event) -> None:
+    def put(self, row: _Row) -> None:
         if self._broken is not None:
             raise JournalError(self._broken)
         with self._wake:
-            self._rows.append((run_id, number, event))
+            self._rows.append(row)
             if len(self._rows) == 1:
                 self._wake.notify()
 
@@ -312,16 +320,14 @@ class _Writer:
                 if closing_now and not self._rows:
                     return
 
-    def _commit(
-        self, db: sqlite3.Connection, rows: list[tuple[str, int, Event]], released: list[tuple[str, str]]
-    ) -> None:
+    def _commit(self, db: sqlite3.Connection, rows: list[_Row], released: list[tuple[str, str]]) -> None:
         if self._broken is not None or not (rows or released):
             return
         try:
-            encoded = [(run_id, number, _encode(event)) for run_id, number, event in rows]
+            encoded = [(run_id, number, _encode(event, shared)) for run_id, number, event, shared in rows]
             with db:
                 db.executemany("INSERT INTO events VALUES (?, ?, ?)", encoded)
-                for run_id, _, event in rows:
+                for run_id, _, event, _ in rows:
                     _index(db, run_id, event)
                 for run_id, status in released:
                     db.execute(
@@ -346,8 +352,8 @@ def _settle(future: asyncio.Future[None], problem: str | None) -> None:
         future.set_exception(JournalError(problem))
 
 
-def _encode(event: Event) -> str:
-    return json.dumps(to_json(event), separators=(",", ":"), allow_nan=False)
+def _encode(event: Event, shared: tuple[int, int] | None) -> str:
+    return json.dumps(shorten(to_json(event), shared), separators=(",", ":"), allow_nan=False)
 
 
 def _index(db: sqlite3.Connection, run_id: str, event: Event) -> None:
