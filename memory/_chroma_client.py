@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,7 @@ from urllib.parse import urlsplit
 
 from agentkit.embeddings import Embedder
 from agentkit.errors import DefinitionError, MemoryStoreError, MissingDependencyError
+from agentkit.memory._chroma_files import IndexFiles
 from agentkit.memory._database import chunks, other_embedder
 
 MAX_BATCH = 4_000
@@ -47,6 +49,8 @@ class ChromaIndex:
         self._headers = dict(headers)
         self._client: Any = None
         self._collections: dict[str, Any] = {}
+        self._files = None if is_url(where) else IndexFiles(Path(where))
+        self._cleared: set[str] = set()
 
     def part(self, user: str) -> str:
         """The name of a user's collection, which does not tell who it is."""
@@ -58,12 +62,21 @@ class ChromaIndex:
             collection = self._collection(part)
             for ids in chunks(vectors, MAX_BATCH):
                 collection.upsert(ids=ids, embeddings=_array([vectors[id] for id in ids]))
+        self._loaded(part)
 
     def remove(self, part: str, ids: Sequence[str]) -> None:
         """Take vectors out; unknown ids are ignored."""
         with self._told():
             for batch in chunks(ids, MAX_BATCH):
                 self._collection(part).delete(ids=batch)
+        self.clear_unused()
+
+    def drop(self, part: str) -> None:
+        """Forget a collection whole. Its files go when this is closed and tidied."""
+        with self._told():
+            if part in (each.name for each in self._open().list_collections()):
+                self._open().delete_collection(part)
+        self._collections.pop(part, None)
 
     def search(self, part: str, vector: bytes, k: int, ids: Sequence[str] | None = None) -> dict[str, float]:
         """The nearest vectors by id, with their cosines; among `ids`, if given."""
@@ -73,6 +86,7 @@ class ChromaIndex:
             found = self._collection(part).query(
                 query_embeddings=_array([vector]), n_results=k, ids=ids, include=["distances"]
             )
+        self._loaded(part)
         return {id: 1.0 - distance for id, distance in zip(found["ids"][0], found["distances"][0], strict=True)}
 
     def parts(self) -> list[str]:
@@ -87,9 +101,22 @@ class ChromaIndex:
             for ids in chunks(collection.get(include=[])["ids"], MAX_BATCH):
                 found = collection.get(ids=ids, include=["embeddings"])
                 yield from zip(found["ids"], map(_bytes, found["embeddings"]), strict=True)
+        self.clear_unused()
 
-    def close(self) -> None:
-        """Let go of the files or the connection."""
+    def _loaded(self, part: str) -> None:
+        """Chroma writes the files of a small index anew when it loads it, at its first use."""
+        if part not in self._cleared:
+            self.clear_unused()
+            self._cleared.add(part)
+
+    def clear_unused(self) -> None:
+        """Take what lay in this process's memory out of the unused space of Chroma's files."""
+        if self._files is not None:
+            with self._told():
+                self._files.clear_unused()
+
+    def close(self, *, tidy: bool = False) -> None:
+        """Let go of the files or the connection; and `tidy` the files, so that they hold nothing that was dropped."""
         if self._client is not None:
             sessions = _sessions(self._client)
             self._client.close()
@@ -97,6 +124,11 @@ class ChromaIndex:
                 session.close()
         self._client = None
         self._collections.clear()
+        self._cleared.clear()
+        if self._files is not None and tidy:
+            with self._told():
+                self._files.tidy()
+        self.clear_unused()
 
     def _collection(self, part: str) -> Any:
         if part not in self._collections:
@@ -119,6 +151,7 @@ class ChromaIndex:
 
     def _open(self) -> Any:
         if self._client is None:
+            self.clear_unused()  # of a process that was killed
             self._client = _connect(self._where, self._headers)
         return self._client
 
@@ -130,7 +163,7 @@ class ChromaIndex:
         errors = _errors()
         try:
             yield
-        except (httpx.HTTPError, errors, ValueError) as error:
+        except (httpx.HTTPError, errors, ValueError, OSError, sqlite3.Error) as error:
             what = "Is the server running at that URL?" if is_url(self._where) else "Is the folder damaged?"
             reason = str(error) or type(error).__name__
             raise MemoryStoreError(

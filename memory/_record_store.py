@@ -141,6 +141,7 @@ class RecordStore(ABC):
             if old.indexed_text != memory.indexed_text:
                 self._words.add(self._entries([memory]))
                 self._purge_due = True
+                self._vectors_replaced({memory.id: memory.scope})
             self._vectors_written(vectors, {memory.id: memory.scope})
         self._written({memory.id})
 
@@ -329,6 +330,10 @@ class RecordStore(ABC):
     @abstractmethod
     def _vectors_removed(self, scopes: Mapping[str, Scope]) -> None:
         """Inside the transaction: memories are removed."""
+
+    @abstractmethod
+    def _vectors_replaced(self, scopes: Mapping[str, Scope]) -> None:
+        """Inside the transaction: memories get other vectors."""
 
     @abstractmethod
     def _written(self, ids: set[str]) -> None:

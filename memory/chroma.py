@@ -26,6 +26,11 @@ GATHER = 256
 FEW = 4_000
 """Up to so many memories that meet a filter are compared one and all; of more, Chroma's nearest are filtered."""
 
+REBUILT_AT_CLOSING = 2_000
+"""Up to so many vectors of a user, in a second or two, are brought to Chroma anew at closing, without deleted ones."""
+
+_STALE = "stale "
+
 _SAME = 0.999
 """Cosine of two vectors that count as equal after Chroma has kept one."""
 
@@ -72,7 +77,17 @@ class ChromaStore(RecordStore):
         self._note(((id, self._index.part(scopes[id].user)) for id in vectors), removed=False)
 
     def _vectors_removed(self, scopes: Mapping[str, Scope]) -> None:
+        self._vectors_replaced(scopes)
         self._note(((id, self._index.part(scope.user)) for id, scope in scopes.items()), removed=True)
+
+    def _vectors_replaced(self, scopes: Mapping[str, Scope]) -> None:
+        """Chroma's files keep the numbers of a vector that it no longer finds: note whose are to be made anew.
+
+        Not on a server, whose other users would lose sight of the collection.
+        """
+        if self._lock is not None:
+            users = {(f"{_STALE}{self._index.part(scope.user)}", scope.user) for scope in scopes.values()}
+            self._database.connection.executemany("INSERT OR IGNORE INTO about VALUES (?, ?)", users)
 
     def _note(self, changes: Iterable[tuple[str, str]], *, removed: bool) -> None:
         rows = ((id, part, int(removed)) for id, part in changes)
@@ -107,6 +122,29 @@ class ChromaStore(RecordStore):
         except MemoryStoreError:
             if not patient:
                 raise
+
+    def _rebuild(self, most: int | None = None) -> None:
+        """Make the collections anew that held vectors which are gone; with `most`, only those up to that size."""
+        stale = self._database.rows("SELECT key, value FROM about WHERE key GLOB ?", f"{_STALE}*")
+        rebuilt = []
+        for key, user in stale:
+            part = self._index.part(user)
+            ids = self._database.rows(
+                "SELECT m.id FROM vectors JOIN memories m USING (number) JOIN namespaces n USING (namespace)"
+                " WHERE n.user = ?",
+                user,
+            )
+            if most is None or len(ids) <= most:
+                with self._database.writing() as db:  # from here on Chroma is told all of them, whatever happens
+                    db.execute("DELETE FROM pending WHERE part = ?", (part,))
+                    self._note(((id, part) for (id,) in ids), removed=False)
+                self._index.drop(part)
+                rebuilt.append(key)
+        if rebuilt:
+            self._tell()
+            self._index.close(tidy=True)
+            with self._database.writing() as db:
+                db.executemany("DELETE FROM about WHERE key = ?", ((key,) for key in rebuilt))
 
     # -- searching
 
@@ -174,10 +212,12 @@ class ChromaStore(RecordStore):
             for part, id, _ in self._differences():
                 self._note([(id, part)], removed=False)  # what has no memory is found to have no vector, and removed
         self._tell()
+        self._rebuild()
 
     def _close(self) -> None:
         try:
             self._tell(patient=True)
+            self._rebuild(REBUILT_AT_CLOSING)
             super()._close()
         finally:
             self._index.close()

@@ -66,6 +66,9 @@ class SqliteStore(RecordStore):
     def _vectors_removed(self, scopes: Mapping[str, Scope]) -> None:
         """The matrix follows after the transaction."""
 
+    def _vectors_replaced(self, scopes: Mapping[str, Scope]) -> None:
+        """The matrix follows after the transaction."""
+
     def _written(self, ids: set[str]) -> None:
         if self._matrix is not None:
             self._matrix.follow(self._database, ids)

@@ -30,14 +30,14 @@ def embedder(name: str = "words") -> FunctionEmbedder:
     return FunctionEmbedder(word_vectors, name=name, dimension=DIMENSION)
 
 
-def holding(folder: Path, word: str) -> list[str]:
-    """The files below a folder that hold the bytes of a word, in any case.
-
-    Chroma's index files (``*.bin``) are left out: where they hold no vector yet, Chroma writes whatever its process's
-    memory held there, so what they hold says nothing about what Chroma was given.
-    """
-    files = (path for path in folder.rglob("*") if path.is_file() and path.suffix != ".bin")
-    return [path.name for path in files if word.encode() in path.read_bytes().lower()]
+def holding(folder: Path, word: str | bytes) -> list[str]:
+    """The files below a folder that hold a word, in any case, or these bytes."""
+    found = []
+    for path in folder.rglob("*"):
+        content = path.read_bytes() if path.is_file() else b""
+        if word in content if isinstance(word, bytes) else word.encode() in content.lower():
+            found.append(path.name)
+    return sorted(found)
 
 
 def pdf(*pages: str) -> bytes:

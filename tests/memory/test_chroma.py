@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,11 @@ import pytest
 
 from agentkit.errors import DefinitionError, MemoryStoreError
 from agentkit.memory import Filter, Scope, chroma
+from agentkit.memory._record_store import packed
 from agentkit.memory.chroma import ChromaStore
 from tests.conformance.memory_store import ANNA, BEN, MemoryStoreConformance, fact, meaning, words
 from tests.memory.chroma_server import chroma_server
-from tests.memory.doubles import embedder, holding
+from tests.memory.doubles import embedder, holding, word_vectors
 
 ROOT = Path(__file__).parents[2]
 
@@ -96,6 +98,106 @@ async def test_after_deletion_no_file_holds_the_text(tmp_path: Path, monkeypatch
     await store.delete(secret.id, scope=ANNA)
     assert holding(tmp_path, "zzyzx") == []
     assert await meaning(store, "password") == ["other"]
+    await store.aclose()
+
+
+async def test_what_lay_in_the_memory_of_the_process_is_cleared_from_unused_space(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Chroma makes the files of an index with room for 100 elements, and does not clear it."""
+    monkeypatch.setattr(chroma, "GATHER", 1)
+
+    def soil() -> None:
+        for name in ("data_level0.bin", "length.bin"):
+            [path] = tmp_path.rglob(name)
+            path.write_bytes(path.read_bytes()[:-40] + b"zzyzx " * 6 + b"more")
+
+    store = ChromaStore(tmp_path, embedder())
+    await store.add(fact("hat", id="hat"), fact("scarf", id="scarf"), scope=ANNA)
+    soil()
+    assert holding(tmp_path, "zzyzx") == ["data_level0.bin", "length.bin"]
+    await store.delete("hat", scope=ANNA)
+    assert holding(tmp_path, "zzyzx") == []
+    soil()
+    await store.aclose()
+    assert holding(tmp_path, "zzyzx") == []
+    soil()
+    store = ChromaStore(tmp_path, embedder())
+    assert await meaning(store, "scarf") == ["scarf"]
+    assert holding(tmp_path, "zzyzx") == [], "left by a process that was killed"
+    assert await store.check() == []
+    await store.aclose()
+
+
+FILLED = """
+import asyncio, sys
+from agentkit.memory import Memory, Scope, chroma
+from agentkit.memory.chroma import ChromaStore
+from tests.memory.doubles import embedder, holding, word_vectors
+
+async def main():
+    chroma.GATHER = 20
+    folder, anna = sys.argv[1], Scope("anna")
+    store = ChromaStore(folder, embedder())
+    await store.add(*(Memory(text=f"hat {n}", id=f"{n}", scope=anna) for n in range(50)), scope=anna)
+    await store.search_meaning(word_vectors(["hat"])[0], scope=anna)
+    await store.delete("7", scope=anna)
+    print(holding(chroma.Path(folder), b"\\x55" * 8))
+    await store.aclose()
+    print(holding(chroma.Path(folder), b"\\x55" * 8))
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the C library of Linux can fill memory with a pattern")
+def test_memory_that_chroma_does_not_clear_gets_into_no_file(tmp_path: Path) -> None:
+    environment = {**os.environ, "MALLOC_PERTURB_": "170"}  # what is freed or not written yet reads 0x55
+    command = [sys.executable, "-c", FILLED, str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("[]\n[]\n", "")
+
+
+def vector_of(text: str) -> bytes:
+    return packed(word_vectors([text])[0])
+
+
+async def test_the_numbers_of_a_forgotten_vector_leave_every_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chroma, "GATHER", 1)
+    store = ChromaStore(tmp_path, embedder())
+    code = fact("the door code is 4711", id="code")
+    await store.add(fact("a red hat", id="hat"), code, fact("a scarf", BEN, id="b"), scope=Scope("*"))
+    await store.update(replace(code, text="the code has changed"), scope=ANNA)
+    assert holding(tmp_path / "chroma", vector_of(code.text)) == ["chroma.sqlite3"]
+    await store.delete("code", scope=ANNA)
+    await store.aclose()
+    for text in (code.text, "the code has changed"):
+        assert holding(tmp_path, vector_of(text)) == []
+    store = ChromaStore(tmp_path, embedder())
+    assert await store.check() == []
+    assert await meaning(store, "red hat") == ["a red hat"]
+    assert dict(chroma_of(store).vectors(chroma_of(store).part("ben"))).keys() == {"b"}
+    await store.delete("hat", scope=ANNA)
+    await store.aclose()
+    assert holding(tmp_path, vector_of("a red hat")) == [], "the last of a user's"
+
+
+async def test_of_many_vectors_those_that_are_forgotten_leave_the_files_at_the_next_repair(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chroma, "GATHER", 1)
+    monkeypatch.setattr(chroma, "REBUILT_AT_CLOSING", 1)
+    store = ChromaStore(tmp_path, embedder())
+    await store.add(fact("hat", id="a"), fact("scarf", id="b"), fact("glove", id="c"), scope=ANNA)
+    await store.delete("a", scope=ANNA)
+    await store.aclose()
+    assert holding(tmp_path, vector_of("hat")) == ["chroma.sqlite3"]
+    store = ChromaStore(tmp_path, embedder())
+    assert await store.repair() == []
+    assert holding(tmp_path, vector_of("hat")) == []
+    assert sorted(await meaning(store, "scarf", k=5)) == ["glove", "scarf"]
     await store.aclose()
 
 
