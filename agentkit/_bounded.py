@@ -43,6 +43,8 @@ async def _cancel(task: asyncio.Task[Any]) -> None:
     if not task.done():
         _abandoned.add(task)
         task.add_done_callback(_forget)
+        # A loop that is closed waits for all of its tasks: this one would keep `asyncio.run` from ever returning.
+        asyncio.tasks._unregister_task(task)
     elif not task.cancelled():
         task.exception()
 

@@ -6,6 +6,7 @@ from agentkit._checker_calls import CallChecker
 from agentkit._checker_ids import check_ids
 from agentkit._checker_names import Names
 from agentkit._checker_report import Findings, Path, some
+from agentkit._checker_schemas import plan_schema_problems
 from agentkit._checker_usage import unused_steps
 from agentkit.diagnostics import Code, Diagnostic
 from agentkit.errors import ExpressionError
@@ -84,6 +85,8 @@ class StepChecker:
         """
         self._names = Names(plan.steps)
         check_ids(plan, self.findings)
+        for name, schema in plan.inputs.items():
+            self._schema(schema, ("inputs", name))
         self._steps(plan.steps, scope, ())
         self.findings.line = plan.answer_line
         if plan.answer is not None:
@@ -141,21 +144,25 @@ class StepChecker:
                 return ObjectType(fields, None)
             case Generate(prompt=text, schema=schema) | Ask(question=text, schema=schema):
                 self._text(text, scope, path)
-                return STRING if schema is None else self._schema(schema, path)
+                return STRING if schema is None else self._schema(schema, (*path, "schema"))
             case Subgoal():
                 self._text(step.goal, scope, path)
                 for name, value in step.inputs.items():
                     self._type(value, scope, (*path, "inputs", name))
-                return ANY if step.schema is None else self._schema(step.schema, path)
+                return ANY if step.schema is None else self._schema(step.schema, (*path, "schema"))
             case Unreadable():
                 return ANY
 
     def _schema(self, schema: JsonSchema, path: Path) -> Type:
-        try:
-            return from_schema(schema)
-        except (TypeError, ValueError, KeyError, AttributeError) as error:
-            self.findings.report(Code.SHAPE, (*path, "schema"), f"the output schema is not a JSON Schema: {error}.")
-            return ANY
+        problems = plan_schema_problems(schema)
+        for problem in problems:
+            self.findings.report(
+                Code.SHAPE,
+                path,
+                f"the schema cannot be used: {problem}.",
+                suggestion="Write a JSON Schema (Draft 2020-12) that stands on its own, or leave it out.",
+            )
+        return ANY if problems else from_schema(schema)
 
     def _call(self, step: Call, scope: Scope, path: Path) -> Type:
         given = {name: self._type(value, scope, (*path, "args", name)) for name, value in step.args.items()}
@@ -249,7 +256,7 @@ class StepChecker:
                 self.findings.report(
                     Code.UNBOUNDED_LOOP,
                     path,
-                    f"the loop names no bound, so the default of {allowed} rounds holds.",
+                    f"the loop names no bound: the run stops if it goes on after {allowed} rounds.",
                     suggestion="Write for _ in range(n) with break to choose one.",
                     severity="warning",
                 )

@@ -12,11 +12,13 @@ from pydantic_core import from_json
 from agentkit._schema import encode, not_json, result_text
 from agentkit._schema_problems import RefusedError, missing, path_text, unexpected
 from agentkit.messages import Json
+from agentkit.types.validation import validator_of
 
 if TYPE_CHECKING:
-    from jsonschema import Draft202012Validator, ValidationError
+    from jsonschema import Draft202012Validator, SchemaError, ValidationError
 
 _LONGEST_LINE = 300
+_TYPES = ("string", "number", "integer", "boolean", "object", "array", "null")
 _COMPOSED = frozenset({"$ref", "allOf", "anyOf", "oneOf", "if", "patternProperties", "unevaluatedProperties"})
 
 
@@ -31,11 +33,11 @@ class SchemaShape:
 
     @cached_property
     def _input(self) -> Draft202012Validator:
-        return _validator(self.input_schema)
+        return validator_of(self.input_schema)
 
     @cached_property
     def _output(self) -> Draft202012Validator:
-        return _validator(self.output_schema)
+        return validator_of(self.output_schema)
 
     def bind(self, args: Mapping[str, Json]) -> dict[str, Any]:
         """A copy of the arguments, if the input schema accepts them."""
@@ -99,20 +101,35 @@ def read_schemas(input_schema: Any, output_schema: Any) -> tuple[SchemaShape | N
 
 def schema_problems(schema: Any, name: str) -> list[str]:
     """Why something is no JSON Schema (Draft 2020-12) that stands on its own; `name` says whose it is."""
+    found = unfit_schema(schema)
+    return [f"{name} schema{problem if problem.startswith(', at ') else f': {problem}'}" for problem in found]
+
+
+def unfit_schema(schema: Any) -> list[str]:
+    """`schema_problems` without saying whose schema it is; one that has a place begins with ``, at``."""
     from jsonschema import Draft202012Validator, SchemaError
 
     if not isinstance(schema, Mapping):
-        return [f"{name} schema: expected an object, got {type(schema).__name__}"]
+        return [f"expected an object, got {type(schema).__name__}"]
     try:
         plain = from_json(encode(dict(schema)))
     except (TypeError, ValueError, RecursionError) as error:
-        return [f"{name} schema: not JSON ({error})"]
+        return [f"not JSON ({error})"]
     try:
         Draft202012Validator.check_schema(plain, format_checker=Draft202012Validator.FORMAT_CHECKER)
     except SchemaError as error:
         where = path_text(tuple(error.absolute_path))
-        return [f"{name} schema{', at ' + where if where else ''}: {_short(error.message)}"]
-    return [f"{name} schema: {problem}" for problem in _reference_problems(plain)]
+        return [f", at {where}: {_said(error)}" if where else _said(error)]
+    except RecursionError:
+        return ["nested too deeply"]
+    return list(_reference_problems(plain))
+
+
+def _said(error: SchemaError) -> str:
+    path = error.absolute_path
+    if path and path[-1] == "type" and not isinstance(error.instance, Mapping):
+        return f"{_short(repr(error.instance))} is not a type; there are: {', '.join(_TYPES)}"
+    return _short(error.message)
 
 
 def _reference_problems(schema: dict[str, Json]) -> Iterator[str]:
@@ -149,15 +166,6 @@ def _leads_somewhere(schema: Json, pointer: str) -> bool:
         else:
             return False
     return pointer == "#" or pointer.startswith("#/")
-
-
-def _validator(schema: Mapping[str, Json]) -> Draft202012Validator:
-    from jsonschema import Draft202012Validator
-    from referencing import Registry
-
-    # The empty registry keeps the validator from fetching anything from the network.
-    registry: Registry[Any] = Registry()
-    return Draft202012Validator(schema, registry=registry, format_checker=Draft202012Validator.FORMAT_CHECKER)
 
 
 def _errors(validator: Draft202012Validator, data: Json) -> list[ValidationError]:

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
+from itertools import islice
 from typing import Any, TypeVar
 
 from agentkit._prompts import PromptRows
@@ -29,6 +30,7 @@ from agentkit.messages import (
 from agentkit.models.prices import check_priced, priced, unpriced
 from agentkit.protocols import Clock, Model, ModelStream
 from agentkit.tokens import MESSAGE_OVERHEAD, estimate_tokens
+from agentkit.types.validation import misfits
 
 Parsed = TypeVar("Parsed")
 
@@ -229,18 +231,14 @@ class ModelCaller:
         self, messages: tuple[Message, ...], schema: dict[str, Json], *, purpose: str = IN_TOOL, **options: Any
     ) -> Json:
         """A JSON value of `schema`, enforced by the provider where it can and validated here in any case."""
-        from jsonschema import Draft202012Validator
-
-        validator = Draft202012Validator(schema)
 
         def parse(text: str) -> Json:
             try:
                 value = json.loads(text)
             except json.JSONDecodeError as error:
                 raise ModelOutputError(f"the reply is not JSON ({error})", model=self.model.name) from error
-            problems = [f"{'.'.join(map(str, e.path)) or 'value'}: {e.message}" for e in validator.iter_errors(value)]
-            if problems:
-                raise ModelOutputError("; ".join(problems[:5]), model=self.model.name)
+            if problems := "; ".join(islice(misfits(schema, value), 5)):
+                raise ModelOutputError(problems, model=self.model.name)
             return value
 
         output = JsonOutput(schema) if self.model.profile.json_schema else None

@@ -26,6 +26,7 @@ from agentkit.protocols import SubgoalRunner
 from agentkit.results import Outcome
 from agentkit.run import NOTHING_YET, History, Run
 from agentkit.schedule import Node, Schedule
+from agentkit.types.validation import misfits
 
 Scope = dict[str, Json]
 Index = tuple[int, ...]
@@ -94,14 +95,11 @@ def _inputs(checked: CheckedPlan, inputs: Mapping[str, Json]) -> Scope:
     declared = checked.plan.inputs
     if not declared and not inputs:
         return {}
-    from jsonschema import Draft202012Validator
-
     problems = [f"missing input {name!r}" for name in declared if name not in inputs]
     problems += [f"unknown input {name!r}" for name in inputs if name not in declared]
     for name, schema in declared.items():
         if name in inputs:
-            errors = Draft202012Validator(dict(schema)).iter_errors(inputs[name])
-            problems += [f"input {name!r}: {error.message}" for error in errors]
+            problems += [f"input {name!r}: {problem}" for problem in misfits(schema, inputs[name])]
     if problems:
         known = ", ".join(declared) or "none"
         raise DefinitionError(f"the plan cannot start: {'; '.join(problems)}; its inputs are: {known}")
@@ -361,6 +359,11 @@ class Execution:
             state = {**state, **following}
             if done:
                 break
+        else:
+            if step.max_iterations is None and (parts.while_ is None or parts.while_({**outer, **state})):
+                limit = LimitReached("loop_iterations", self.checked.limits.loop_iterations)
+                self.leaves.stop(limit)
+                return End(BROKEN, None, str(limit))
         return End(DONE, state) if step.state else last
 
     def _name(self, step: Step, index: Index) -> str:

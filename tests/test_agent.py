@@ -449,7 +449,7 @@ async def test_the_planner_is_told_of_which_type_the_answer_is_to_be() -> None:
 
 
 def test_an_output_schema_that_is_none_is_refused_with_the_agent() -> None:
-    with pytest.raises(DefinitionError, match="output_schema of 'shop': output schema, at type: 'price' is not valid"):
+    with pytest.raises(DefinitionError, match="output_schema of 'shop': output schema, at type: 'price' is not a type"):
         Agent(scripted(), name="shop", output_schema={"type": "price"})
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import threading
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -613,3 +615,69 @@ async def test_two_runs_of_one_plan_at_once_do_not_touch_each_other() -> None:
     plan = checked(call("p", "price_of", name="${n}"), answer="${p}", inputs={"n": {"type": "string"}})
     outcomes = await asyncio.gather(*(execute(plan, inputs={"n": name}) for name in ("hat", "scarf") * 20))
     assert [outcome.value for outcome in outcomes] == [20.0, 15.5] * 20
+
+
+# loops that would go on
+
+
+async def test_a_loop_that_names_no_bound_stops_the_run_where_it_would_go_on() -> None:
+    """Anything else would be a wrong answer that looks like a right one."""
+    loop = {
+        "id": "r",
+        "kind": "repeat",
+        "state": {"n": 0},
+        "while": "${n < 150}",
+        "do": [call("d", "double", number="${n}")],
+        "next": {"n": "${n + 1}"},
+    }
+    outcome = await execute(checked(loop, answer="${r.n}"))
+    assert (outcome.status, outcome.value) == ("stopped", None)
+    assert outcome.error == "stopped: the limit loop_iterations=100 is used up"
+    assert statuses(outcome)["r"] == "cancelled"
+
+
+@pytest.mark.parametrize("rounds", [99, 100])
+async def test_a_loop_that_names_no_bound_and_ends_within_it_is_done(rounds: int) -> None:
+    loop = {
+        "id": "r",
+        "kind": "repeat",
+        "state": {"n": 0},
+        "while": f"${{n < {rounds}}}",
+        "do": [call("d", "double", number="${n}")],
+        "next": {"n": "${n + 1}"},
+    }
+    outcome = await execute(checked(loop, answer="${r.n}"))
+    assert (outcome.status, outcome.value) == ("done", rounds)
+
+
+async def test_a_loop_that_names_its_bound_ends_there() -> None:
+    loop = {
+        "id": "r",
+        "kind": "repeat",
+        "max_iterations": 3,
+        "until": "${d > 100}",
+        "do": [call("d", "double", number=1)],
+    }
+    outcome = await execute(checked(loop, answer="${r}"))
+    assert (outcome.status, outcome.value) == ("done", 2)
+
+
+def test_a_tool_that_ignores_its_cancellation_does_not_keep_the_event_loop_open() -> None:
+    """`asyncio.run` waits for all tasks when it ends; the one that was left behind is not among them."""
+    released = threading.Event()
+
+    @tool(effect="read", timeout=0.01)
+    async def stubborn() -> int:
+        """Never give up."""
+        while not released.is_set():
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.sleep(0.01)
+        return 1
+
+    plan = checked(call("s", "stubborn"), answer="${s}", toolbox=Toolbox(stubborn))
+    ended: list[Outcome] = []
+    thread = threading.Thread(target=lambda: ended.append(asyncio.run(execute(plan))), daemon=True)
+    thread.start()
+    thread.join(10)
+    released.set()
+    assert [outcome.status for outcome in ended] == ["failed"]

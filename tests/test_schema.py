@@ -595,7 +595,7 @@ class TestRemote:
     @pytest.mark.parametrize(
         ("schema", "problem"),
         [
-            ({"type": "objec"}, "input schema, at type: 'objec' is not valid under any of the given schemas"),
+            ({"type": "objec"}, "input schema, at type: 'objec' is not a type; there are: string, number, integer, boolean, object, array, null"),
             ({"type": "array"}, "input schema: a tool's arguments are an object, not 'array'"),
             ({"properties": {"a": {"pattern": "("}}}, "input schema, at properties.a.pattern: '(' is not a 'regex'"),
             (

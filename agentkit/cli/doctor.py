@@ -27,8 +27,17 @@ PACKAGES = {
 }
 
 
+def own_version() -> str:
+    """The version of agentkit, as it is installed."""
+    try:
+        return version("agentkit-plans")
+    except PackageNotFoundError:
+        return "(not installed: run from its sources)"
+
+
 def report(console: Console) -> int:
     """Print one line a finding; 0 if nothing that everybody needs is missing."""
+    console.print(f"agentkit {own_version()}", highlight=False)
     console.print(f"Python {platform.python_version()} on {platform.system()} {platform.machine()}")
     missing = 0
     for package, remedy in PACKAGES.items():

@@ -49,6 +49,21 @@ UserOption = Annotated[str, typer.Option(help="For whom: memories, budgets and c
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 
 
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"agentkit {doctor_module.own_version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def about(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=_tell_version)
+    ] = False,
+) -> None:
+    """Plans that are checked before they run."""
+
+
 @app.command()
 def run(
     agent: AgentSpec,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,16 +14,17 @@ from typing import Annotated, Any
 import platformdirs
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from agentkit.cli.loading import load_agent
 from agentkit.cli.people import TerminalHuman
 from agentkit.cli.show import EventPrinter
-from agentkit.errors import AgentKitError
-from agentkit.events import to_json
+from agentkit.errors import AgentKitError, JournalError
+from agentkit.events import Event, StepFinished, to_json
 from agentkit.journal import JournalStore
 from agentkit.messages import Json
 from agentkit.protocols import ApprovalRequest, Decision
+from agentkit.results import IN_DOUBT
 from agentkit.resuming import RETRY
 
 app = typer.Typer(no_args_is_help=True)
@@ -49,8 +51,19 @@ class YesHuman:
 
 
 def open_journal(path: Path | None) -> JournalStore:
-    """The journal at `path`, or the user's own."""
+    """The journal at `path`, or the user's own; made if there is none."""
     return JournalStore(path or Path(platformdirs.user_state_dir("agentkit")) / "runs.sqlite")
+
+
+def written_journal(path: Path | None) -> JournalStore:
+    """The journal at `path`, which must be there, or the user's own.
+
+    Raises:
+        JournalError: There is no such file.
+    """
+    if path is not None and not path.is_file():
+        raise JournalError(f"there is no journal {str(path)!r}; 'agentkit run --journal {path}' makes one")
+    return open_journal(path)
 
 
 @app.command("list")
@@ -60,14 +73,16 @@ def list_runs(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List runs, newest first."""
-    rows = open_journal(journal).runs()[:most]
+    rows = written_journal(journal).runs()[:most]
     if as_json:
         typer.echo(json.dumps([{slot: getattr(row, slot) for slot in row.__slots__} for row in rows]))
         return
     if not rows:
         typer.echo("no runs yet")
         return
-    table = Table("run", "agent", "status", "started", "seconds", "task")
+    # An id is there to be copied: the other columns give way.
+    run = Column("run", no_wrap=True, min_width=max(len(row.run_id) for row in rows))
+    table = Table(run, "agent", "status", "started", "seconds", "task")
     for row in rows:
         started = datetime.fromtimestamp(row.started).astimezone().strftime("%Y-%m-%d %H:%M:%S")
         seconds = "" if row.finished is None else f"{row.finished - row.started:.1f}"
@@ -82,7 +97,7 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="Print the events as JSON lines.")] = False,
 ) -> None:
     """Show what happened in a run."""
-    events = open_journal(journal).events(run_id)
+    events = written_journal(journal).events(run_id)
     if as_json:
         for event in events:
             typer.echo(json.dumps(to_json(event), ensure_ascii=False))
@@ -107,7 +122,7 @@ def resume(
 ) -> None:
     """Go on with a run that was interrupted; finished steps are not run again."""
     console = Console()
-    store = open_journal(journal)
+    store = written_journal(journal)
     human = TerminalHuman(console) if sys.stdin.isatty() else None
     decisions: dict[str, Any] = dict.fromkeys(retry or [], RETRY)
     decisions.update(_value(text) for text in done or [])
@@ -121,8 +136,19 @@ def resume(
     )
     result = asyncio.run(work)
     store.close()
+    for step in _in_doubt(result.events):
+        typer.echo(
+            f"{step}: add --retry {shlex.quote(step)} if it did not happen, "
+            f"or --done {shlex.quote(f'{step}=VALUE')} if it did, with its result as JSON"
+        )
     if result.status not in ("done", "declined"):
         raise typer.Exit(1)
+
+
+def _in_doubt(events: Iterable[Event]) -> list[str]:
+    """The steps that are in doubt at the end of `events`."""
+    last = {event.step: event for event in events if isinstance(event, StepFinished)}
+    return [name for name, event in last.items() if event.status == "failed" and event.error.startswith(IN_DOUBT)]
 
 
 def _value(text: str) -> tuple[str, Json]:

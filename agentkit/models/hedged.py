@@ -17,6 +17,7 @@ from agentkit.models.capabilities import check_request
 from agentkit.models.ids import resolve_model
 from agentkit.models.prices import price_of_model, priced
 from agentkit.protocols import Clock, Model, ModelStream
+from agentkit.types.validation import misfits
 
 Valid: TypeAlias = Callable[[ModelRequest, ModelResponse], str]
 """What is wrong with a response; empty if nothing is."""
@@ -121,14 +122,11 @@ def usable(request: ModelRequest, response: ModelResponse) -> str:
         return "it is empty"
     if not isinstance(request.output, JsonOutput):
         return ""
-    from jsonschema import Draft202012Validator
-
     try:
         value = json.loads(request.prefix + response.text)
     except ValueError as error:
         return f"it is not JSON ({error})"
-    problems = Draft202012Validator(dict(request.output.schema)).iter_errors(value)
-    return "; ".join(problem.message for problem in problems)
+    return "; ".join(misfits(request.output.schema, value))
 
 
 class _Race:

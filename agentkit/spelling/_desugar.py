@@ -74,6 +74,23 @@ def must_answer(stmts: Sequence[ast.stmt]) -> bool:
     )
 
 
+def ends_in_answer(stmts: Sequence[ast.stmt]) -> bool:
+    """Whether every path to the end of a plan answers; a loop that only an answer ends does."""
+    return must_answer(stmts) or any(_answers_for_ever(stmt) or _answers_in_if(stmt) for stmt in stmts)
+
+
+def _answers_in_if(stmt: ast.stmt) -> bool:
+    return isinstance(stmt, ast.If) and ends_in_answer(stmt.body) and ends_in_answer(stmt.orelse)
+
+
+def _answers_for_ever(stmt: ast.stmt) -> bool:
+    match stmt:
+        case ast.While(test=ast.Constant(value=True | 1), body=body):
+            return may_answer(body) and not has_break(body)
+        case _:
+            return False
+
+
 def _blocks(stmt: ast.stmt) -> list[list[ast.stmt]]:
     match stmt:
         case ast.If(body=body, orelse=orelse):

@@ -9,7 +9,7 @@ from dataclasses import replace
 from agentkit.diagnostics import Code, Diagnostic
 from agentkit.plan import Plan
 from agentkit.spelling._context import ANSWER, Frame, TooManyStepsError
-from agentkit.spelling._desugar import drop_dead, may_answer
+from agentkit.spelling._desugar import drop_dead, ends_in_answer, may_answer
 from agentkit.spelling._flow import NONE, every_assigned, first_uses, mutated
 from agentkit.spelling._lowering import Lowering
 from agentkit.spelling._names import Ids
@@ -48,6 +48,7 @@ def _lowered(source: Source, toolbox: Toolbox | None, given: Collection[str], *,
     dead = list(drop_dead(body))
     if whole and not may_answer(body):
         body = _with_answer(body)
+    silent = whole and may_answer(body) and not ends_in_answer(body)
     ids = Ids(every_assigned(tree), first_uses(tree), given)
     low = Lowering(ids, toolbox, source.before)
     for stmt in dead:
@@ -59,6 +60,10 @@ def _lowered(source: Source, toolbox: Toolbox | None, given: Collection[str], *,
         low.block(body, frame, NONE)
     except TooManyStepsError:
         low.report(Code.TOO_LARGE, "the plan has too many steps.", "Use a loop.", expected=f"at most {MAX_STEPS:,}")
+    if silent and not low.problems:
+        low.at(body[-1])
+        message = "the plan may come to its end without an answer."
+        low.report(Code.NO_ANSWER, message, "Answer in every case: end with answer(...).", path=("answer",))
     answer = frame.scope.get(ANSWER)
     return Plan(tuple(frame.steps), answer, goal, low.inputs, tuple(low.problems), low.answer_line)
 

@@ -104,6 +104,11 @@ def matches(text: str, pattern: str) -> bool | None:
     return expression.search(text) is not None
 
 
+def is_bounded(pattern: str) -> bool:
+    """Whether `matches` can tell of short texts if they match: the pattern has no repeated groups and is valid."""
+    return _compiled(pattern) is not None
+
+
 @lru_cache(maxsize=512)
 def _compiled(pattern: str) -> tuple[re.Pattern[str], int] | None:
     if len(pattern) > _PATTERN_TEXT or _REPEATED_GROUP.search(pattern) or _BACK_REFERENCE.search(pattern):
