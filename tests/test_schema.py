@@ -24,6 +24,9 @@ from agentkit.messages import Json
 from agentkit.toolbox import Tool, tool
 
 
+TYPES = "string, number, integer, boolean, object, array, null"
+
+
 class Colour(enum.Enum):
     RED = "red"
     BLUE = "blue"
@@ -595,7 +598,10 @@ class TestRemote:
     @pytest.mark.parametrize(
         ("schema", "problem"),
         [
-            ({"type": "objec"}, "input schema, at type: 'objec' is not a type; there are: string, number, integer, boolean, object, array, null"),
+            (
+                {"type": "objec"},
+                f"input schema, at type: 'objec' is not a type; there are: {TYPES}",
+            ),
             ({"type": "array"}, "input schema: a tool's arguments are an object, not 'array'"),
             ({"properties": {"a": {"pattern": "("}}}, "input schema, at properties.a.pattern: '(' is not a 'regex'"),
             (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
@@ -55,7 +55,7 @@ class Typist:
     async def approve(self, request: ApprovalRequest) -> Decision:
         return Decision(True)
 
-    async def answer(self, question: str, schema: dict[str, Any] | None) -> str:
+    async def answer(self, question: str, schema: Mapping[str, Any] | None) -> str:
         return TEXT
 
 
@@ -77,7 +77,7 @@ def test_problems_come_with_their_places() -> None:
 
 
 @pytest.mark.parametrize(
-    ("format", "good", "bad"),
+    ("name", "good", "bad"),
     [
         ("date", "2026-11-21", "2026-13-01"),
         ("date-time", "2026-11-21T10:00:00Z", "soon"),
@@ -85,10 +85,10 @@ def test_problems_come_with_their_places() -> None:
         ("duration", "P3D", "three days"),
     ],
 )
-def test_formats_that_types_count_on_are_checked(format: str, good: str, bad: str) -> None:
-    schema = {"type": "string", "format": format}
+def test_formats_that_types_count_on_are_checked(name: str, good: str, bad: str) -> None:
+    schema = {"type": "string", "format": name}
     assert list(misfits(schema, good)) == []
-    assert list(misfits(schema, bad)) == [f"{bad!r} is not a {format!r}"]
+    assert list(misfits(schema, bad)) == [f"{bad!r} is not a {name!r}"]
 
 
 def test_a_pattern_of_a_tool_that_backtracks_without_end_is_matched_in_time() -> None:

@@ -19,8 +19,8 @@ _OUR_FORMATS = ("date-time", "time", "duration")
 def validator_of(schema: Mapping[str, Json]) -> Draft202012Validator:
     """What checks values against `schema`, which may come from anybody.
 
-    References out of the schema are errors: they are not fetched. A pattern that might backtrack without end is tried by
-    RE2, where that is installed, and otherwise passes.
+    References out of the schema are errors: they are not fetched. A pattern that might backtrack without end is tried
+    by RE2, where that is installed, and otherwise passes.
     """
     from referencing import Registry
 
@@ -49,7 +49,8 @@ def misfits(schema: Mapping[str, Json], value: Json) -> Iterator[str]:
 def _bounded_class() -> Any:
     from jsonschema import Draft202012Validator, validators
 
-    return validators.extend(Draft202012Validator, {"pattern": _pattern})
+    extend: Any = validators.extend  # it has no type hints
+    return extend(Draft202012Validator, {"pattern": _pattern})
 
 
 @lru_cache(maxsize=1)
@@ -89,7 +90,7 @@ def _may_match(text: str, pattern: str) -> bool:
 def _linear(pattern: str) -> Any:
     """The pattern compiled by RE2; None where RE2 is missing or does not know what the pattern uses."""
     try:
-        import re2
+        import re2  # type: ignore[import-untyped]
     except ImportError:
         return None
     options = re2.Options()

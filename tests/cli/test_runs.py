@@ -96,9 +96,7 @@ def test_a_step_in_doubt_is_told_with_what_to_type(journal: Path) -> None:
 @pytest.mark.parametrize(
     ("decision", "answer"), [(("--retry", "send_1"), "mail to anna"), (("--done", 'send_1="m7"'), "m7")]
 )
-def test_what_is_typed_decides_about_the_step_in_doubt(
-    journal: Path, decision: tuple[str, str], answer: str
-) -> None:
+def test_what_is_typed_decides_about_the_step_in_doubt(journal: Path, decision: tuple[str, str], answer: str) -> None:
     name = run_id(journal)
     call("runs", "resume", name, f"{journal.parent}/clerk.py", "--journal", journal)
     code, said = call("runs", "resume", name, f"{journal.parent}/clerk.py", "--journal", journal, *decision)

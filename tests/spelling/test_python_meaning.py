@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from agentkit.checker import check
+from agentkit.diagnostics import Code
 from agentkit.executor import execute
 from agentkit.expressions import evaluate, parse_expression
 from agentkit.limits import Limits
@@ -700,3 +701,33 @@ async def test_a_plan_written_back_answers_the_same(source: str) -> None:
 
 def test_the_sources_are_many() -> None:
     assert len(SOURCES.split("---\n")) >= 75
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        'if is_big(x=3):\n    answer("big")',
+        'if is_big(x=3):\n    answer("big")\nelse:\n    y = double(x=3)',
+        "for one in products():\n    if is_big(x=one.price):\n        answer(one.name)",
+        "n = 1\nwhile n < 10:\n    n = n * 2\n    if is_big(x=n):\n        answer(n)",
+    ],
+)
+def test_a_plan_that_may_end_without_an_answer_is_refused(source: str) -> None:
+    (problem,) = check(read_python(source, TOOLBOX), TOOLBOX).errors
+    assert str(problem).endswith(
+        "answer: the plan may come to its end without an answer. Answer in every case: end with answer(...)."
+    )
+    assert problem.code is Code.NO_ANSWER
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        'if is_big(x=3):\n    answer("big")\nanswer("small")',
+        'if is_big(x=3):\n    answer("big")\nelif is_big(x=30):\n    answer("small")\nelse:\n    answer("odd")',
+        'for one in products():\n    if is_big(x=one.price):\n        answer(one.name)\nanswer("none")',
+        "n = 1\nwhile True:\n    n = n * 2\n    if is_big(x=n):\n        answer(n)",
+    ],
+)
+def test_a_plan_that_answers_on_every_path_is_accepted(source: str) -> None:
+    assert check(read_python(source, TOOLBOX), TOOLBOX).errors == ()
