@@ -23,7 +23,6 @@ from agentkit.errors import ToolDefinitionError, ToolInputError, ToolOutputError
 from agentkit.messages import Json
 from agentkit.toolbox import Tool, tool
 
-
 TYPES = "string, number, integer, boolean, object, array, null"
 
 
