@@ -44,7 +44,7 @@ async def _cancel(task: asyncio.Task[Any]) -> None:
         _abandoned.add(task)
         task.add_done_callback(_forget)
         # A loop that is closed waits for all of its tasks: this one would keep `asyncio.run` from ever returning.
-        asyncio.tasks._unregister_task(task)
+        asyncio.tasks._unregister_task(task)  # noqa: SLF001 - asyncio documents it for those who keep tasks themselves
     elif not task.cancelled():
         task.exception()
 
