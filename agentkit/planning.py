@@ -112,6 +112,7 @@ class PlanRequest:
         on_prefix: Takes each longer beginning of a plan that is still being written, and may begin steps of it that do
             no harm; None if nothing may begin before the plan is accepted. What it is told must be complete: a block
             that may still grow is not part of it.
+        lessons: Where the agent's memory keeps lessons of failed tries; None without such a memory.
     """
 
     task: str
@@ -133,6 +134,7 @@ class PlanRequest:
     tool_choice: ToolChoice = "auto"
     output: JsonSchema | None = None
     on_prefix: Callable[[Plan], None] | None = None
+    lessons: LessonStore | None = None
 
     def check(
         self,

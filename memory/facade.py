@@ -9,6 +9,7 @@ from pathlib import Path
 from agentkit.errors import AgentKitError, DefinitionError
 from agentkit.events import ContextBuilt, MemoryFailed, MemoryRecalled, TurnKept
 from agentkit.memory.context import FETCH, Context, ContextBuilder, fetch_tool, has_long_outputs
+from agentkit.memory.manager import Manager
 from agentkit.memory.policies import ContextPolicy
 from agentkit.memory.recall import LongTermMemory
 from agentkit.memory.records import KINDS, Scope
@@ -16,7 +17,7 @@ from agentkit.memory.sessions import Conversation, SessionStore
 from agentkit.memory.skills import SkillLibrary
 from agentkit.memory.units import measured, split
 from agentkit.messages import Message
-from agentkit.planning import PlanRequest
+from agentkit.planning import LessonStore, PlanRequest
 from agentkit.remembering import MemoryManager, Overflow, Owner, Recaller, Reminder, Turn
 from agentkit.run import Run
 
@@ -102,7 +103,7 @@ class AgentMemory:
             SessionError: The session cannot be read, or is somebody else's.
         """
         conversation = await self._conversation(request, run, owner)
-        request = replace(request, history=conversation.messages)
+        request = replace(request, history=conversation.messages, lessons=self._lessons(owner))
         if self.skills is not None:
             try:
                 request = await self.skills.offer(request, run, owner)
@@ -132,6 +133,13 @@ class AgentMemory:
                 "a session brings its own history"
             )
         return await self.session.read(owner.session, user=owner.user, without_run=run.id)
+
+    def _lessons(self, owner: Owner) -> LessonStore | None:
+        """Where lessons of failed tries are kept: with the manager's, or in the long-term memory itself."""
+        manager = self.manager
+        if not isinstance(manager, Manager) and isinstance(self.long_term, LongTermRecaller):
+            manager = Manager(self.long_term.memory)
+        return manager.lessons.store(agent=owner.agent) if isinstance(manager, Manager) else None
 
     async def _recall(self, long_term: Recaller, request: PlanRequest, run: Run, owner: Owner) -> str:
         """What long-term memory says about a task, in words, as far as the reserve has room for it."""

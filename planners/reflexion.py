@@ -34,7 +34,8 @@ class Reflexion:
 
     Args:
         planner: Plans each try; plan-and-execute by default.
-        lessons: Where lessons are kept for later runs and recalled from; without it they last for one run.
+        lessons: Where lessons are kept for later runs and recalled from; by default in the agent's memory, if it has
+            one. With neither they last for one run.
         settings: Sampling settings of the reflection.
     """
 
@@ -78,7 +79,9 @@ class Reflexion:
         """Lessons of earlier runs; looked up once a run, since a prompt that changes is read anew."""
         if request.attempts:
             return list(request.attempts[0].notes.get("recalled", ()))
-        return [] if self._lessons is None else list(await self._lessons.recall(request.task, run))
+        lessons = self._lessons or request.lessons
+        found = [] if lessons is None else await lessons.recall(request.task, run)
+        return [lesson for lesson in found if lesson not in request.recalled]
 
     async def _reflect(self, tried: Sequence[Attempt], request: PlanRequest, run: Run) -> str:
         model = model_of(run, "Reflexion")
@@ -86,8 +89,9 @@ class Reflexion:
         messages = (system(GUIDE, cache=True), user(f"Task: {request.task}\n\n{told}"))
         settings = self._settings.for_profile(model.model.profile)
         lesson = await model.text(messages, purpose="reflect", settings=settings)
-        if self._lessons is not None:
-            await self._lessons.add(request.task, lesson, run)
+        lessons = self._lessons or request.lessons
+        if lessons is not None:
+            await lessons.add(request.task, lesson, run)
         return lesson
 
 

@@ -267,6 +267,25 @@ async def test_reflexion_keeps_its_lessons_for_later_runs_of_the_same_user(manag
     assert "Ask price_of for the price." not in third
 
 
+@pytest.mark.parametrize("managed", [True, False], ids=["with a manager", "with a long-term memory alone"])
+async def test_reflexion_keeps_its_lessons_in_the_agents_memory_by_itself(manager: Manager, *, managed: bool) -> None:
+    def is_the_price(situation: Situation) -> bool:
+        return situation.outcome is not None and situation.outcome.value == 20.0
+
+    good, lesson = 'answer(price_of(name="hat"))', "Ask price_of for the price."
+    model = ScriptedModel(["answer(1)", lesson, good, good, good], profile=FREE)
+    memory = AgentMemory(long_term=manager.memory, manager=manager if managed else None)
+    judges = Reflection(outcome=is_the_price)
+    desk = Agent(model, tools=[price_of], planner="reflexion", reflection=judges, memory=memory, name="desk")
+    for name in ("anna", "anna", "bob"):
+        assert (await desk.run("The price of the hat?", user=name)).output == 20.0
+    [kept] = await manager.lessons.list(scope=Scope(user="anna", agent="desk"))
+    assert (kept.text, kept.metadata["trigger"], kept.scope) == (lesson, "reflection", Scope("anna", "desk"))
+    second, third = (request.messages[-1].content for request in model.requests[-2:])
+    assert second.count(lesson) == 1
+    assert lesson not in third
+
+
 async def test_the_same_lesson_is_kept_once(manager: Manager, tmp_path: Path) -> None:
     store, run = manager.lessons.store(agent="desk"), Run(user="anna")
     for _ in range(2):
