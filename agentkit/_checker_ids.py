@@ -6,7 +6,7 @@ from keyword import iskeyword
 
 from agentkit._checker_report import Findings, Path
 from agentkit.diagnostics import Code
-from agentkit.plan import Plan, blocks, walk
+from agentkit.plan import Plan, Subgoal, blocks, walk
 from agentkit.schedule import bound_names
 
 _RESERVED = frozenset({"true", "false", "null"})
@@ -21,6 +21,9 @@ def check_ids(plan: Plan, findings: Findings) -> None:
         if step.id in seen:
             findings.report(Code.DUPLICATE_ID, (step.id,), f"the id {step.id!r} is used twice.")
         seen.add(step.id)
+        if isinstance(step, Subgoal):
+            for name in step.inputs:
+                _check_identifier(name, (step.id, "inputs", name), findings)
         for name in bound_names(step):
             path = (step.id, name)
             _check_identifier(name, path, findings)

@@ -27,7 +27,7 @@ from agentkit.messages import (
     assistant,
     user,
 )
-from agentkit.models.prices import check_priced, priced, unpriced
+from agentkit.models.prices import check_priced, most_costly, priced, unpriced
 from agentkit.protocols import Clock, Model, ModelStream
 from agentkit.tokens import MESSAGE_OVERHEAD, estimate_tokens
 from agentkit.types.validation import misfits
@@ -251,9 +251,9 @@ class ModelCaller:
         """A reply that was stopped, with an estimate of what it took."""
         prompt = sum(MESSAGE_OVERHEAD + estimate_tokens(message.content) for message in request.messages)
         usage = Usage(prompt + estimate_tokens(request.prefix), 0, estimate_tokens(said), model_calls=1)
-        response = priced(ModelResponse(said, usage=usage), self.model)
-        self._meter.add(response.usage)
-        return response
+        usage = replace(usage, cost=most_costly(usage, self.model))
+        self._meter.add(usage)
+        return ModelResponse(said, usage=usage)
 
     def _marked(self, request: ModelRequest, purpose: str) -> ModelRequest:
         """The request with what wrappers around the model go by."""

@@ -17,14 +17,16 @@ class FixedPlan:
     """Proposes the same plan for every task. It cannot be repaired or replaced, so a refusal ends the run.
 
     Args:
-        plan: The plan.
+        plan: The plan, or its text in either spelling: JSON if it begins with a brace, restricted Python otherwise.
         source: Its text, for people.
     """
 
-    def __init__(self, plan: Plan, source: str = "") -> None:
-        self._plan = plan
-        self._source = source
-        self._text = ""
+    def __init__(self, plan: Plan | str, source: str = "") -> None:
+        text = plan if isinstance(plan, str) else ""
+        is_json = text.lstrip().startswith("{")
+        self._plan = plan if isinstance(plan, Plan) else read_json(text) if is_json else read_python(text)
+        self._source = source or text
+        self._text = "" if is_json else text
 
     @classmethod
     def from_file(cls, path: str | Path) -> Self:
@@ -42,9 +44,7 @@ class FixedPlan:
             text = path.read_text("utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise DefinitionError(f"cannot read the plan {str(path)!r}: {error}") from error
-        made = cls(read_json(text) if path.suffix == ".json" else read_python(text), text)
-        made._text = text if path.suffix == ".py" else ""
-        return made
+        return cls(read_json(text), text) if path.suffix == ".json" else cls(text)
 
     async def propose(self, request: PlanRequest, run: Run) -> Proposal | None:
         """The plan, once."""

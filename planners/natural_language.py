@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from agentkit.checker import CheckReport
+from agentkit.diagnostics import Diagnostic
 from agentkit.errors import DefinitionError, ModelOutputError
 from agentkit.messages import Json, ModelRequest, ModelSettings, system, user
 from agentkit.plan import Plan, walk
@@ -34,12 +35,13 @@ _WRONG_ARGUMENTS = re.compile(r"AK(20[2-7]|401)")
 
 @dataclass(frozen=True, slots=True)
 class _Translated:
-    """A step with its code, and the lines that this has in the source."""
+    """A step with its code, the lines that this has in the source, and what each try at it was."""
 
     text: str
     code: str
     first: int
     last: int
+    tries: tuple[str, ...]
 
 
 class NaturalLanguage:
@@ -115,14 +117,17 @@ class NaturalLanguage:
         for number in range(1, len(steps) + 1):
             earlier = [one.code for one in done]
             code, refused = problems.get(number, ("", ""))
+            tried: list[str] = []
             for _ in range(TRIES):
                 asked = StepToTranslate(steps, number, earlier, refused, code)
                 code = _clean(await self._translator.translate(asked, request, run))
-                refused = _refusal([*earlier, code], request, partial=number < len(steps))
-                if not refused:
+                errors = _errors([*earlier, code], request, partial=number < len(steps))
+                tried.append(_status(code, [error.code.value for error in errors]))
+                refused = "\n".join(map(str, errors[:5])) if code else "nothing was written for this step"
+                if tried[-1] == "translated":
                     break
             first, line = line, line + 1 + code.count("\n") + 1
-            done.append(_Translated(steps[number - 1], code, first, line - 1))
+            done.append(_Translated(steps[number - 1], code, first, line - 1, tuple(tried)))
         return done
 
 
@@ -146,14 +151,13 @@ def _clean(code: str) -> str:
     return "\n".join(line for line in lines if line.strip() and not line.lstrip().startswith("#"))
 
 
-def _refusal(codes: Sequence[str], request: PlanRequest, *, partial: bool) -> str:
-    """What the checker says of the translation so far; empty if it is content."""
+def _errors(codes: Sequence[str], request: PlanRequest, *, partial: bool) -> list[Diagnostic]:
+    """What the checker says of the last step of the translation so far."""
     if not codes[-1]:
-        return "nothing was written for this step"
+        return []
     report = _check("".join(f"{code}\n" for code in codes), request, partial=partial)
     first = sum(code.count("\n") + 1 for code in codes[:-1]) + 1
-    wrong = [error for error in report.errors if error.line is None or error.line >= first]
-    return "\n".join(map(str, wrong[:5]))
+    return [error for error in report.errors if error.line is None or error.line >= first]
 
 
 def _check(source: str, request: PlanRequest, *, partial: bool) -> CheckReport:
@@ -187,6 +191,7 @@ def _metrics(plan: Plan, translated: Sequence[_Translated], request: PlanRequest
                 "lines": [one.first, one.last],
                 "tools": tools,
                 "status": _status(one.code, codes),
+                "tries": list(one.tries),
                 "codes": codes,
             }
         )
@@ -194,7 +199,7 @@ def _metrics(plan: Plan, translated: Sequence[_Translated], request: PlanRequest
         status: sum(row["status"] == status for row in rows)
         for status in ("translated", "failed", "wrong_tool", "wrong_arguments")
     }
-    return {"steps": len(rows), **counts, "of": rows}
+    return {"steps": len(rows), **counts, "tries": sum(len(one.tries) for one in translated), "of": rows}
 
 
 def _status(code: str, codes: Sequence[str]) -> str:

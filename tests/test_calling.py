@@ -11,7 +11,8 @@ from agentkit import Agent, Limits, Run
 from agentkit.errors import ModelUnavailableError
 from agentkit.events import ModelCalled
 from agentkit.limits import LimitReached
-from agentkit.messages import ModelProfile, ModelRequest, ModelResponse, TextDelta, user
+from agentkit.messages import ModelProfile, ModelRequest, ModelResponse, Price, TextDelta, user
+from agentkit.models import FallbackModel
 from agentkit.testing import FakeClock, ScriptedModel
 
 ASK = ModelRequest((user("How much?"),))
@@ -82,3 +83,16 @@ async def test_a_call_that_is_cancelled_is_counted_and_told() -> None:
         async with asyncio.timeout(0.01):
             await run.model.request(ASK)
     assert (told(run), run.meter.usage.model_calls) == (["cancelled"], 1)
+
+
+async def test_a_stopped_reply_of_one_of_several_models_counts_as_the_dearest_would() -> None:
+    cheap, dear = (ModelProfile(price=Price(input=price, output=price)) for price in (1.0, 30.0))
+    chain = FallbackModel(ScriptedModel(["a b c d"], profile=cheap), ScriptedModel([], profile=dear))
+    run = Run(model=chain, limits=Limits(cost=1.0))
+    assert run.model is not None
+    stream = run.model.stream(ModelRequest((user("Count."),)))
+    await anext(stream)
+    await stream.aclose()  # type: ignore[attr-defined]
+    usage = run.meter.usage
+    assert usage.total_tokens
+    assert usage.cost == pytest.approx(usage.total_tokens * 30 / 1_000_000)

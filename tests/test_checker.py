@@ -434,3 +434,8 @@ def test_a_block_cannot_refer_to_the_step_that_it_is_in(around: list[str]) -> No
     assert str(problem).endswith(
         "'v' is used inside itself, before it has a value. Refer to a step of the block, or to an earlier step."
     )
+
+
+def test_what_is_given_to_a_subgoal_needs_a_name_that_its_plan_can_use() -> None:
+    found = check(read_python('a = subgoal("find", _after=1)\nanswer(a)', BASIC), BASIC)
+    assert [(problem.code, problem.path) for problem in found.errors] == [(Code.INVALID_ID, ("a", "inputs", "_after"))]

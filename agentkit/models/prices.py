@@ -108,6 +108,15 @@ def priced(response: ModelResponse, model: Model) -> ModelResponse:
     return response if price is None else replace(response, usage=replace(usage, cost=price.cost(usage)))
 
 
+def most_costly(usage: Usage, model: Model) -> float:
+    """What `usage` costs at most, in US dollars, where nobody knows which of several wrapped models it was."""
+    inner = getattr(model, "models", ())
+    if inner and isinstance(inner, tuple):
+        return max(most_costly(usage, one) for one in inner)
+    price = price_of_model(model)
+    return 0.0 if price is None else price.cost(usage)
+
+
 def check_priced(model: Model, cost_limit: float) -> None:
     """Refuse a limit on money that could not be held.
 

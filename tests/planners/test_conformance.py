@@ -114,6 +114,7 @@ class TestNaturalLanguage(PlannerConformance):
         "top = top_products(count=1)",
         "cost = price_of(nam=top[0].name)\nanswer(cost)",
         "cost = price_of(nome=top[0].name)\nanswer(cost)",
+        "top = top_product(count=1)",
         "top = top_products(count=1)",
         "cost = price_of(name=top[0].name)\nanswer(cost)",
     )

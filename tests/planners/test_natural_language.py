@@ -55,6 +55,7 @@ async def test_a_plan_in_words_is_translated_step_by_step() -> None:
         "failed": 0,
         "wrong_tool": 0,
         "wrong_arguments": 0,
+        "tries": 3,
     }
     assert [row["tools"] for row in translation["of"]] == [["top_products"], ["price_of"], []]
     purposes = [event.purpose for event in result.events if isinstance(event, ModelCalled)]
@@ -113,6 +114,7 @@ async def test_a_plan_that_is_refused_keeps_its_steps_and_only_the_wrong_one_is_
     first = notes(result)["translation"]
     assert (first["translated"], first["wrong_arguments"]) == (2, 1)
     assert first["of"][1]["codes"] == ["AK202", "AK203"]
+    assert (first["of"][1]["tries"], first["tries"]) == (["wrong_tool", "wrong_arguments"], 4)
     assert notes(result, 1)["steps"] == STEPS
     assert [event.purpose for event in result.events if isinstance(event, ModelCalled)].count("plan") == 1
     assert "'price_of' has no argument 'nam'" in model.requests[6].messages[-1].content

@@ -13,6 +13,7 @@ from agentkit.events import PlanProposed
 from agentkit.messages import ModelProfile
 from agentkit.planners.fixed import FixedPlan
 from agentkit.planners.outline import Outline
+from agentkit.spelling import read_python, write_json
 from agentkit.testing import ScriptedModel
 from tests.plans import BASIC
 
@@ -77,6 +78,13 @@ async def test_a_plan_from_a_file_runs_in_either_spelling(tmp_path: Path) -> Non
     data.write_text(json.dumps({"steps": [step], "answer": "${p}"}))
     for path in (source, str(data)):
         assert (await Agent(tools=[BASIC], planner=FixedPlan.from_file(path)).run("?")).output == 20.0
+
+
+async def test_a_fixed_plan_may_be_a_text_in_either_spelling() -> None:
+    for text in ('answer(price_of("hat"))', json.dumps(write_json(read_python('answer(price_of(name="hat"))', BASIC)))):
+        assert (await Agent(tools=[BASIC], planner=FixedPlan(text)).run("?")).output == 20.0
+    refused = await Agent(tools=[BASIC], planner=FixedPlan("answer(")).run("?")
+    assert "AK101" in refused.error
 
 
 async def test_what_is_wrong_with_the_plan_in_a_file_is_the_checker_s_to_say(tmp_path: Path) -> None:
