@@ -208,7 +208,7 @@ class Database:
         return dict(rows)
 
     def remember_embedder(self, embedder: Embedder) -> None:
-        """Note whose vectors the file holds.
+        """Note whose vectors the file holds. One that never held a memory takes any embedder.
 
         Raises:
             DefinitionError: It holds those of another embedder.
@@ -216,8 +216,10 @@ class Database:
         mine = {"embedder": embedder.name, "dimension": str(embedder.dimension)}
         with self.writing() as db:
             known = dict(self.rows("SELECT key, value FROM about WHERE key IN ('embedder', 'dimension')"))
-            db.executemany("INSERT OR IGNORE INTO about VALUES (?, ?)", mine.items())
-        if known and known != mine:
+            unused = not self.value("SELECT max(seq) FROM sqlite_sequence WHERE name = 'memories'")
+            if unused or not known:
+                db.executemany("INSERT OR REPLACE INTO about VALUES (?, ?)", mine.items())
+        if known not in ({}, mine) and not unused:
             raise other_embedder(self.path, known["embedder"], known["dimension"], embedder)
 
     def shrink(self) -> None:

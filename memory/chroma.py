@@ -10,6 +10,7 @@ from __future__ import annotations
 import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -217,7 +218,8 @@ class ChromaStore(RecordStore):
     def _close(self) -> None:
         try:
             self._tell(patient=True)
-            self._rebuild(REBUILT_AT_CLOSING)
+            with suppress(MemoryStoreError):  # what could not be made anew stays noted, for the next closing
+                self._rebuild(REBUILT_AT_CLOSING)
             super()._close()
         finally:
             self._index.close()

@@ -8,7 +8,7 @@ import csv
 import io
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -58,12 +58,7 @@ def chunk(name: str, content: bytes, size: int = DEFAULT_SIZE) -> list[Chunk]:
     """
     check_size(size)
     chunker = CHUNKERS.get(Path(name).suffix.lower(), chunk_text)
-    return [_clean(piece) for piece in chunker(content, size) if piece.text.strip()]
-
-
-def _clean(piece: Chunk) -> Chunk:
-    """Without halves of characters, which PDFs have and files cannot keep."""
-    return replace(piece, text=piece.text.encode("utf-8", "replace").decode())
+    return [piece for piece in chunker(content, size) if piece.text.strip()]
 
 
 def check_size(size: int) -> None:

@@ -6,6 +6,9 @@ import json
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, replace
 from itertools import islice
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from agentkit.errors import DefinitionError
 from agentkit.memory.records import Memory, Scope
@@ -25,6 +28,49 @@ class Imported:
 
     added: tuple[str, ...]
     skipped: tuple[str, ...]
+
+
+class _Part(BaseModel):
+    """Data from outside, whose types are checked before it becomes a memory."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class _Owner(_Part):
+    user: str = ""
+    agent: str = ""
+    session: str = ""
+
+
+class _Origin(_Part):
+    by: str = ""
+    run_id: str = ""
+    step: str = ""
+    source: str = ""
+    place: str = ""
+    quote: str = ""
+
+
+class _Row(_Part):
+    """The fields of `Memory`; those with defaults may be missing."""
+
+    text: str
+    scope: _Owner
+    kind: str = ""
+    id: str = ""
+    context: str = ""
+    provenance: _Origin = _Origin()
+    created: float = 0.0
+    updated: float = 0.0
+    accessed: float = 0.0
+    valid_from: float = 0.0
+    valid_until: float | None = None
+    expires: float | None = None
+    importance: float = 0.5
+    supersedes: list[str] = []
+    superseded_by: str = ""
+    metadata: dict[str, Any] = {}
+    flagged: str = ""
 
 
 async def export_lines(store: MemoryStore, *, scope: Scope) -> AsyncIterator[str]:
@@ -78,6 +124,10 @@ def _read(line: str, number: int) -> Memory:
     if not isinstance(data, dict):
         raise DefinitionError(f"line {number} is not an exported memory, a JSON object: {line.strip()[:80]!r}.")
     try:
-        return Memory.from_json(data)
+        row = _Row.model_validate(data)
+        return Memory.from_json({"provenance": {}, "supersedes": [], **row.model_dump(exclude_unset=True)})
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+        raise DefinitionError(f"line {number} is not an exported memory: {problems}.") from None
     except DefinitionError as error:
         raise DefinitionError(f"line {number}: {error}") from None

@@ -64,6 +64,14 @@ EVERYTHING = Scope(ANY, ANY, ANY)
 """The scope that sees and writes all memories: for maintenance, never for an agent."""
 
 
+_AS_CREATED = -1.0
+
+
+def _whole(text: str) -> str:
+    """A text without halves of characters, which models and documents bring along and files cannot keep."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
 @dataclass(frozen=True, slots=True)
 class Provenance:
     """Where a memory comes from.
@@ -83,6 +91,9 @@ class Provenance:
     source: str = ""
     place: str = ""
     quote: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "quote", _whole(self.quote))
 
 
 def new_id() -> str:
@@ -121,9 +132,9 @@ class Memory:
     context: str = ""
     provenance: Provenance = Provenance()
     created: float = field(default_factory=time.time)
-    updated: float = -1.0
-    accessed: float = -1.0
-    valid_from: float = -1.0
+    updated: float = _AS_CREATED
+    accessed: float = _AS_CREATED
+    valid_from: float = _AS_CREATED
     valid_until: float | None = None
     expires: float | None = None
     importance: float = 0.5
@@ -134,8 +145,10 @@ class Memory:
 
     def __post_init__(self) -> None:
         for name in ("updated", "accessed", "valid_from"):
-            if getattr(self, name) < 0:
+            if getattr(self, name) == _AS_CREATED:
                 object.__setattr__(self, name, self.created)
+        for name in ("text", "context"):
+            object.__setattr__(self, name, _whole(getattr(self, name)))
         problems = [*self._problems()]
         if problems:
             raise DefinitionError(f"this cannot be remembered: {'; '.join(problems)}.")

@@ -15,7 +15,7 @@ from agentkit.messages import Json
 
 def line(memory: Memory) -> str:
     """A memory on one line: id, kind, owner, day, text."""
-    day = datetime.fromtimestamp(memory.created).astimezone().strftime("%Y-%m-%d")
+    day = _time(memory.created, "%Y-%m-%d")
     ended = "" if memory.is_current(time.time()) else " (ended)"
     text = " ".join(memory.indexed_text.split())
     return f"{memory.id[:SHORT]:<{SHORT}}  {memory.kind:<10}  {_owner(memory.scope):<12}  {day}{ended}  {text}"
@@ -55,7 +55,14 @@ def rows(memory: Memory) -> list[tuple[str, str]]:
 
 
 def _when(at: float | None) -> str:
-    return "" if at is None else datetime.fromtimestamp(at).astimezone().strftime("%Y-%m-%d %H:%M:%S %Z")
+    return "" if at is None else _time(at, "%Y-%m-%d %H:%M:%S %Z")
+
+
+def _time(at: float, form: str) -> str:
+    try:
+        return datetime.fromtimestamp(at).astimezone().strftime(form)
+    except (OverflowError, ValueError, OSError):  # beyond the years that calendars here have
+        return f"{at:g} s"
 
 
 def hit_json(hit: Recalled) -> Json:

@@ -95,6 +95,11 @@ class Place:
             MemoryStoreError: It cannot be opened.
         """
         if not self._file.exists() and not new:
+            if self._is_url:
+                raise DefinitionError(
+                    f"there is no SQLite file {str(self._file)!r} with the memories of {self.where!r}; name it with "
+                    "--records"
+                )
             raise DefinitionError(
                 f"there is no memory at {self.where!r}; name its SQLite file, Chroma folder or server with --store"
             )

@@ -23,7 +23,7 @@ from agentkit.cli._memory_stores import (
     StoreOption,
     UnknownEmbedder,
 )
-from agentkit.cli.runs import JournalOption, open_journal
+from agentkit.cli.runs import JournalOption, open_journal, written_journal
 from agentkit.errors import DefinitionError
 from agentkit.events import MemoryRecalled
 from agentkit.journal import JournalStore
@@ -65,7 +65,7 @@ def list_memories(
     kind: _Kinds = None,
     flagged: Annotated[bool, typer.Option("--flagged", help="Only those that a person should look at.")] = False,
     ended: _Ended = False,
-    most: Annotated[int, typer.Option("--most", help="Memories at most.")] = 50,
+    most: Annotated[int, typer.Option("--most", min=1, help="Memories at most.")] = 50,
     store: StoreOption = "",
     records: RecordsOption = None,
     embedder: EmbedderOption = "",
@@ -100,7 +100,7 @@ def search(
     query: Annotated[str, typer.Argument(help="What to look for, in words.")],
     kind: _Kinds = None,
     ended: _Ended = False,
-    most: Annotated[int, typer.Option("--most", help="Memories at most.")] = 5,
+    most: Annotated[int, typer.Option("--most", min=1, help="Memories at most.")] = 5,
     store: StoreOption = "",
     records: RecordsOption = None,
     embedder: EmbedderOption = "",
@@ -177,7 +177,7 @@ def why(
     as_json: JsonOption = False,
 ) -> None:
     """Show which memories a run was given, and why these: from the run's journal."""
-    store = open_journal(journal)
+    store = written_journal(journal)
     recalls = [event for event in store.events(run_id) if isinstance(event, MemoryRecalled)]
     store.close()
     if as_json:
@@ -266,7 +266,7 @@ def forget(
 ) -> None:
     """Delete memories for good: text, words and vector; journals get a mark in place of what it said."""
     place = _place(store, records, embedder, user, agent, session)
-    journals = [open_journal(path) for path in journal or (None,)]
+    journals = [written_journal(path) for path in journal] if journal else [open_journal(None)]
     trails = [AuditTrail(_existing(path)) for path in audit or ()]
     asyncio.run(_forget(place, ids, journals, trails, versions=versions, yes=yes))
 
@@ -328,8 +328,15 @@ def export_memories(
     if file is None:
         typer.echo(text, nl=False)
     else:
-        file.write_text(text, encoding="utf-8")
+        _write(file, text)
     typer.echo(f"exported {count(len(lines), 'memory')}", err=True)
+
+
+def _write(file: Path, text: str) -> None:
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise DefinitionError(f"cannot write {str(file)!r}: {error.strerror or error}") from None
 
 
 @app.command("import")
@@ -346,8 +353,10 @@ def import_memories(
     place = _place(store, records, embedder, user, agent, session)
     try:
         lines = (sys.stdin.read() if file == "-" else Path(file).read_text("utf-8")).splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DefinitionError(f"cannot read {file!r}: {error}") from None
+    except OSError as error:
+        raise DefinitionError(f"cannot read {file!r}: {error.strerror or error}") from None
+    except UnicodeDecodeError as error:
+        raise DefinitionError(f"cannot read {file!r}: it is not UTF-8 text ({error}).") from None
 
     async def work() -> Imported:
         async with place.open(new=True) as opened:

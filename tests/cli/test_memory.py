@@ -51,6 +51,12 @@ def call(*arguments: object, path: Path | None = None, **options: Any) -> Result
     return CliRunner().invoke(app, ["memory", *map(str, arguments), *store], **options)
 
 
+def empty_journal(folder: Path) -> Path:
+    path = folder / "runs.sqlite"
+    JournalStore(path).close()
+    return path
+
+
 def texts(result: Result) -> list[str]:
     return [row["text"] for row in json.loads(result.stdout)]
 
@@ -218,7 +224,7 @@ def test_forgetting_leaves_no_byte_in_the_store_nor_in_the_journal(path: Path, t
 def test_forgetting_takes_the_words_out_of_an_audit_trail(path: Path, tmp_path: Path) -> None:
     trail = AuditTrail(tmp_path / "audit.db")
     asyncio.run(trail.add(Decided(at=0.0, action="insert", text="the code is 4711", memory="secret-4", user="ben")))
-    args = ("--yes", "--journal", tmp_path / "runs.sqlite", "--audit", tmp_path / "audit.db")
+    args = ("--yes", "--journal", empty_journal(tmp_path), "--audit", tmp_path / "audit.db")
     assert call("forget", "secret", *args, path=path).exit_code == 0
     [decided] = asyncio.run(trail.decisions(scope=Scope("ben")))
     assert (decided.action, decided.text) == ("insert", "(forgotten)")
@@ -249,7 +255,7 @@ def test_forgetting_on_chroma_leaves_no_text_in_any_file(tmp_path: Path) -> None
 
     asyncio.run(fill())
     assert holding(folder, "4711")
-    done = call("forget", "secret-4", "--yes", "--journal", tmp_path / "runs.sqlite", path=folder)
+    done = call("forget", "secret-4", "--yes", "--journal", empty_journal(tmp_path), path=folder)
     assert done.stdout == "forgot 1 memory; redacted 0 events of 0 runs\n"
     assert holding(folder, "4711") == []
     assert call("check", path=folder).stderr == "all parts agree\n"
@@ -262,17 +268,17 @@ def test_a_missing_audit_trail_is_named_and_not_made(path: Path, tmp_path: Path)
 
 
 def test_nothing_is_forgotten_without_a_yes(path: Path, tmp_path: Path) -> None:
-    done = call("forget", "basel", "--journal", tmp_path / "runs.sqlite", path=path, input="n\n")
+    done = call("forget", "basel", "--journal", empty_journal(tmp_path), path=path, input="n\n")
     assert done.exit_code == 1
     assert "1 other version will stay; --history forgets all versions\nForget 1 memory for good? [y/N]:" in done.stderr
     assert len(texts(call("list", "--ended", "--json", path=path))) == 4
-    call("forget", "basel", "--history", "--journal", tmp_path / "runs.sqlite", path=path, input="y\n")
+    call("forget", "basel", "--history", "--journal", empty_journal(tmp_path), path=path, input="y\n")
     assert texts(call("list", "--ended", "--json", path=path)) == [SECRET.text, CELLO.text]
 
 
 def test_a_user_cannot_forget_what_all_share(tmp_path: Path) -> None:
     path = filled(tmp_path / "memory.db", [Memory(id="hours", text="We open at nine.")])
-    done = call("forget", "hours", "--user", "anna", "--yes", "--journal", tmp_path / "j", path=path)
+    done = call("forget", "hours", "--user", "anna", "--yes", "--journal", empty_journal(tmp_path), path=path)
     assert str(done.exception).startswith("Scope(user='anna', agent='*', session='*') may not write the memory 'hours'")
     assert texts(call("list", "--json", path=path)) == ["We open at nine."]
 
@@ -313,7 +319,7 @@ def test_what_is_exported_and_imported_is_exported_the_same(path: Path, tmp_path
 
 
 def test_a_chain_whose_beginning_was_forgotten_can_be_imported(path: Path, tmp_path: Path) -> None:
-    call("forget", "bern", "--yes", "--journal", tmp_path / "runs.sqlite", path=path)
+    call("forget", "bern", "--yes", "--journal", empty_journal(tmp_path), path=path)
     call("export", tmp_path / "rest.jsonl", path=path)
     assert call("import", tmp_path / "rest.jsonl", path=tmp_path / "copy.db").stdout.startswith("imported 3 memories,")
     assert call("export", path=tmp_path / "copy.db").stdout == (tmp_path / "rest.jsonl").read_text()
@@ -348,9 +354,67 @@ def test_a_bad_line_is_named_and_nothing_is_imported(tmp_path: Path) -> None:
     assert str(refused.exception) == "line 1 is not an exported memory, a JSON object: '[1]'."
     file.write_text("{}\n")
     assert str(call("import", file, path=tmp_path / "new.db").exception) == (
-        "line 1: this is not an exported memory ('scope'): '{}'."
+        "line 1 is not an exported memory: text: Field required; scope: Field required."
     )
     assert call("list", path=tmp_path / "new.db").stderr == "no memories\n"
+
+
+@pytest.mark.parametrize(
+    ("fields", "problem"),
+    [
+        ({"created": "yesterday"}, "line 1 is not an exported memory: created: Input should be a valid number."),
+        ({"created": float("nan")}, "line 1 is not an exported memory: created: Input should be a finite number."),
+        ({"scope": {"user": 5}}, "line 1 is not an exported memory: scope.user: Input should be a valid string."),
+        ({"supersedes": "abc"}, "line 1 is not an exported memory: supersedes: Input should be a valid list."),
+        ({"colour": 1}, "line 1 is not an exported memory: colour: Extra inputs are not permitted."),
+        ({"kind": "food"}, "line 1: this cannot be remembered: kind 'food' is not one of"),
+    ],
+)
+def test_values_of_the_wrong_type_are_not_imported(fields: dict[str, Any], problem: str, tmp_path: Path) -> None:
+    (tmp_path / "odd.jsonl").write_text(json.dumps({**CELLO.to_json(), **fields}) + "\n")
+    done = call("import", tmp_path / "odd.jsonl", path=tmp_path / "new.db")
+    assert str(done.exception).startswith(problem)
+    assert call("list", path=tmp_path / "new.db").stderr == "no memories\n"
+
+
+def test_a_time_that_no_calendar_has_is_shown_as_a_number(tmp_path: Path) -> None:
+    (tmp_path / "far.jsonl").write_text(json.dumps({**CELLO.to_json(), "created": 1e20}) + "\n")
+    call("import", tmp_path / "far.jsonl", path=tmp_path / "new.db")
+    assert "1e+20 s" in call("list", "--ended", path=tmp_path / "new.db").stdout
+    assert "created      1e+20 s" in call("show", "cello-3", path=tmp_path / "new.db").stdout
+
+
+def test_what_cannot_be_written_or_read_is_named(path: Path, tmp_path: Path) -> None:
+    assert str(call("export", tmp_path, path=path).exception) == f"cannot write {str(tmp_path)!r}: Is a directory"
+    assert str(call("import", tmp_path / "x", path=path).exception) == (
+        f"cannot read {str(tmp_path / 'x')!r}: No such file or directory"
+    )
+
+
+def test_at_least_one_memory_is_asked_for(path: Path) -> None:
+    for command in (("list",), ("search", "cello")):
+        done = call(*command, "--most", "0", path=path)
+        assert done.exit_code == 2
+        assert "--most" in done.stderr
+
+
+def test_a_journal_that_is_not_there_is_named_and_nothing_is_forgotten(path: Path, tmp_path: Path) -> None:
+    """A misspelt journal would keep what is to be forgotten."""
+    typo = tmp_path / "typo.sqlite"
+    wanted = f"there is no journal {str(typo)!r}; 'agentkit run --journal {typo}' makes one"
+    for command in (("forget", "secret-4", "--yes"), ("why", "some-run")):
+        store = path if command[0] == "forget" else None
+        assert str(call(*command, "--journal", typo, path=store).exception) == wanted
+    assert not typo.exists()
+    assert call("show", "secret-4", path=path).exit_code == 0
+
+
+def test_a_missing_file_of_records_is_named(tmp_path: Path) -> None:
+    done = call("list", "--store", "http://127.0.0.1:1", "--records", tmp_path / "no.db")
+    assert str(done.exception) == (
+        f"there is no SQLite file {str(tmp_path / 'no.db')!r} with the memories of 'http://127.0.0.1:1'; name it with "
+        "--records"
+    )
 
 
 def test_an_import_for_one_user_takes_nobody_elses(tmp_path: Path) -> None:

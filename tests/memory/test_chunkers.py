@@ -191,13 +191,3 @@ def test_text_is_read_in_the_encodings_that_people_have(encoding: str) -> None:
 def test_what_is_no_text_is_refused() -> None:
     with pytest.raises(DefinitionError, match=r"^this is not text: it has zero bytes\.$"):
         chunk("photo.txt", b"\x89PNG\0\0")
-
-
-def test_half_a_character_does_not_get_into_a_piece() -> None:
-    """Such text comes out of PDFs, and no file could keep it."""
-    half = Chunk("a\ud800b")
-    CHUNKERS[".half"] = lambda content, size: [half]
-    try:
-        assert chunk("a.half", b"") == [Chunk("a?b")]
-    finally:
-        del CHUNKERS[".half"]

@@ -95,3 +95,14 @@ def test_what_cannot_be_remembered_is_refused(fields: dict[str, Any], problem: s
 def test_what_is_no_exported_memory_is_refused() -> None:
     with pytest.raises(DefinitionError, match=r"^this is not an exported memory \('scope'\): "):
         Memory.from_json({"text": "x"})
+
+
+def test_a_time_before_1970_is_kept() -> None:
+    memory = Memory(text="Anna's mother was born in Bern.", created=100.0, valid_from=-5e8)
+    assert (memory.valid_from, memory.updated, memory.accessed) == (-5e8, 100.0, 100.0)
+
+
+def test_half_a_character_is_not_kept() -> None:
+    """Models and documents bring such text along, and no file could hold it."""
+    memory = Memory(text="a\ud83d b", context="c\ud800", provenance=Provenance(quote="\udfffq"))
+    assert (memory.text, memory.context, memory.provenance.quote) == ("a? b", "c?", "?q")

@@ -13,9 +13,9 @@ import pytest
 
 from agentkit.errors import DefinitionError, MemoryStoreError
 from agentkit.memory import EVERYTHING, Filter, Memory, Scope
-from agentkit.memory.sqlite import SqliteStore
+from agentkit.memory.sqlite import SqliteStore, stored_embedder
 from tests.conformance.memory_store import ANNA, MemoryStoreConformance, fact, meaning, words
-from tests.memory.doubles import embedder, holding
+from tests.memory.doubles import DIMENSION, embedder, holding
 
 
 class TestSqliteStore(MemoryStoreConformance):
@@ -43,6 +43,19 @@ async def test_memories_are_there_again_after_closing(path: Path) -> None:
     await again.aclose()
 
 
+async def test_a_store_that_never_held_a_memory_takes_another_embedder(path: Path) -> None:
+    """The first attempt may have failed, for want of a key."""
+    await SqliteStore(path, embedder("first")).aclose()
+    store = SqliteStore(path, embedder("second"))
+    hat = fact("a red hat")
+    await store.add(hat, scope=ANNA)
+    await store.delete(hat.id, scope=ANNA)
+    await store.aclose()
+    assert stored_embedder(path) == ("second", DIMENSION)
+    with pytest.raises(DefinitionError, match="was written with the embedder 'second'"):
+        SqliteStore(path, embedder("first"))
+
+
 async def test_what_another_process_wrote_is_found(path: Path) -> None:
     one, other = SqliteStore(path, embedder()), SqliteStore(path, embedder())
     assert await meaning(one, "hat") == []
@@ -56,7 +69,9 @@ async def test_what_another_process_wrote_is_found(path: Path) -> None:
 
 
 async def test_another_embedder_is_refused(path: Path) -> None:
-    await SqliteStore(path, embedder()).aclose()
+    store = SqliteStore(path, embedder())
+    await store.add(fact("a red hat"), scope=ANNA)
+    await store.aclose()
     with pytest.raises(DefinitionError) as caught:
         SqliteStore(path, embedder("better"))
     assert str(caught.value) == (
