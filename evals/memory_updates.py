@@ -6,6 +6,7 @@ which. In the end, of each thing that changed only the last telling must hold, a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
@@ -105,7 +106,8 @@ async def evaluate_updates(
 def _is_right(about: str, values: Sequence[str], holds: Sequence[Memory]) -> bool:
     """Whether the last value is remembered of somebody, and none of those before."""
     texts = [memory.text for memory in holds if _is_about(memory.text, about)]
-    return any(values[-1] in text for text in texts) and not any(old in text for text in texts for old in values[:-1])
+    said = {value for value in values for text in texts if re.search(rf"\b{re.escape(value)}\b", text)}
+    return values[-1] in said and not said.intersection(values[:-1])
 
 
 def _is_about(text: str, about: str) -> bool:

@@ -59,6 +59,7 @@ MOST_CHARACTERS = 1_000
 """Longer sentences are not read."""
 
 _ADVERBS = "(?:also|always|currently|just|mostly|now|only|really|recently|still|usually|actually|then|too)"
+_IS_A = Relation("is a", r"is an?")
 RELATIONS: tuple[Relation, ...] = (
     Relation(
         "home",
@@ -94,7 +95,7 @@ RELATIONS: tuple[Relation, ...] = (
     Relation("pet", r"has a pet|(?:has )?adopted"),
     Relation("has", r"has|owns|(?:has )?bought|(?:has )?got"),
     Relation("speaks", r"speaks"),
-    Relation("is a", r"is an?"),
+    _IS_A,
 )
 """The relations that are known by default."""
 
@@ -176,16 +177,15 @@ class Grammar:
             return None
         changes, over = bool(_CHANGE.search(said)), bool(_OVER.search(said))
         plain = _CLOSING.sub("", _SAID_ON.sub("", _OPENING.sub("", said)).rstrip(".!;, "))
-        found = _special(plain, denied=False)
-        negated = False
+        found, negated = self._special(plain, denied=False), False
         if found is None:
             found = self._plain(plain)
         if found is None or _NEGATION.search(plain):
-            positive = _NEGATION.sub("", plain, count=1)
-            negated = positive != plain
-            again = (_special(_third(positive), denied=negated) or self._plain(_third(positive))) if negated else None
+            positive = _third(_NEGATION.sub("", plain, count=1))
+            negated = positive != _third(plain)
+            again = (self._special(positive, denied=negated) or self._plain(positive)) if negated else None
             found, negated = (again, True) if again is not None else (found, False)
-        if found is None or _UNREAL.search(found[0]):
+        if found is None or _UNREAL.search(found[0]) or _INDEFINITE.match(found[0]):
             return None
         subject, relation, value, more, single = found
         opinion = relation.startswith("opinion of ")
@@ -193,12 +193,25 @@ class Grammar:
             _name(subject), relation, _name(value), more, negated and not opinion, single, changes or (negated and over)
         )
 
-    def _plain(self, text: str) -> tuple[str, str, str, str, bool] | None:
+    def _special(self, text: str, *, denied: bool) -> tuple[str, str, str, str, bool] | None:
+        found = self._related(text, attribute=True) if _ATTRIBUTE.match(text) else None  # "Ada's son is learning Welsh"
+        return found or _special(text, denied=denied)
+
+    def _related(self, text: str, *, attribute: bool = False) -> tuple[str, str, str, str, bool] | None:
+        """What it says in the words of a relation. Of an attribute, "is a" says which one it is: that is none."""
         for relation in self.relations:
             found = relation.pattern.match(text)
-            if found is not None and not _asks(found["subject"]):
-                value, more = (found["value"], "") if relation.whole else _parted(found["value"])
-                return found["subject"], relation.name, value, more, relation.single
+            if found is None or _asks(found["subject"]):
+                continue
+            if attribute and (relation is _IS_A or _IS.search(found["subject"])):
+                continue
+            value, more = (found["value"], "") if relation.whole else _parted(found["value"])
+            return found["subject"], relation.name, value, more, relation.single
+        return None
+
+    def _plain(self, text: str) -> tuple[str, str, str, str, bool] | None:
+        if found := self._related(text):
+            return found
         if (thing := _THING.match(text)) and not thing["subject"].lower().startswith("user"):
             return thing["subject"], "is", *_parted(thing["value"]), True
         return None
@@ -261,6 +274,8 @@ def _third(text: str) -> str:
 
 
 _QUESTION = re.compile(r"(?:who|what|which|where|when|why|how|do|does|is|can|could|if|would|tell)\b", re.IGNORECASE)
+_IS = re.compile(r" (?:is|are|was|were) ")
+_INDEFINITE = re.compile(r"(?:an?|another|some|someone|somebody)\b", re.IGNORECASE)
 _UNREAL = re.compile(r"\b(?:would|could|should|can|will|might|must|to|not|thinks|think|that)$", re.IGNORECASE)
 
 

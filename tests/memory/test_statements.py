@@ -73,6 +73,30 @@ def test_a_sentence_is_read_as_a_statement(sentence: str, statement: Statement) 
     assert Grammar().read(sentence) == statement
 
 
+@pytest.mark.parametrize(
+    ("sentence", "subject", "relation", "value", "negated"),
+    [
+        ("The cousin of Ada is learning Welsh.", "cousin of ada", "studies", "welsh", False),
+        ("The user's brother is allergic to nuts.", "user's brother", "cannot eat", "nuts", False),
+        ("The user's brother is not allergic to nuts.", "user's brother", "cannot eat", "nuts", True),
+        ("Ada's son is 3.", "ada", "son", "3", False),
+        ("The user's job is a mess.", "user", "job", "mess", False),
+        ("The capital of France is Paris.", "france", "capital", "paris", False),
+    ],
+)
+def test_what_somebody_of_somebody_does_is_said_of_them_and_who_they_are_of_the_other(
+    sentence: str, subject: str, relation: str, value: str, negated: bool
+) -> None:
+    said = Grammar().read(sentence)
+    assert said is not None
+    assert (said.subject, said.relation, said.value, said.negated) == (subject, relation, value, negated)
+
+
+@pytest.mark.parametrize("sentence", ["A rabbit has come to live with Ada.", "Some friends of Ada love jazz."])
+def test_something_that_is_not_named_is_spoken_of_by_nobody_else(sentence: str) -> None:
+    assert Grammar().read(sentence) is None
+
+
 @pytest.mark.parametrize("sentence", ["Who lives in Bern?", "What is the capital of France?", "Sum these numbers", ""])
 def test_what_states_nothing_is_no_statement(sentence: str) -> None:
     assert Grammar().read(sentence) is None
