@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import math
 import os
 import resource
 import subprocess
@@ -18,11 +19,14 @@ from statistics import median
 from typing import Any, get_args
 
 from agentkit.embeddings import MiniLM
+from agentkit.evals.memory_decisions import Sort, decision_samples, evaluate_decisions
 from agentkit.evals.memory_set import WAYS, QuestionType, evaluate_recall, fill, joined, memory_set
-from agentkit.evals.memory_updates import ONE_VALUE_EACH, Change, evaluate_updates
+from agentkit.evals.memory_updates import Change, all_together, evaluate_updates
 from agentkit.limits import Limits
 from agentkit.memory import (
     ChromaStore,
+    Decider,
+    Grammar,
     LongTermMemory,
     Memory,
     MemoryStore,
@@ -58,6 +62,7 @@ COLUMNS = {
 }
 """Figures in their order. CPU time is what remains on a machine that is busy with other things."""
 
+_UNLIMITED = Limits(model_calls=None, tokens=None)
 STORES = ("sqlite", "chroma")
 USER = Scope("user")
 DIMENSION = 384
@@ -267,33 +272,54 @@ async def print_quality(people: int, seeds: Sequence[int]) -> None:
         await store.aclose()
 
 
-async def print_updates(people: int, model: str | None) -> None:
-    """One row a way to keep memory true."""
-    print("| | updates | contradictions | unchanged | unusable replies | a memory, ms |")
-    print("|---" * 6 + "|")
-    if model is None:
-        ways: dict[str, dict[str, Any]] = {
-            "rules": {},
-            "rules, told that each relation has one value": {"relations": ONE_VALUE_EACH},
-        }
-    else:
-        unlimited = Limits(model_calls=None)
-        ways = {model: {"decide": ModelDecider(), "run": Run(model=resolve_model(model), limits=unlimited)}}
-    for name, options in ways.items():
+async def print_updates(people: int) -> None:
+    """One row a way to keep memory true, over several sets."""
+    changes: tuple[Change, ...] = get_args(Change)
+    print("| | " + " | ".join(changes) + " | a memory, ms |")
+    print("|---" * (2 + len(changes)) + "|")
+    for name, one_value in (("rules", False), ("rules, told that everything has one value", True)):
         started = time.perf_counter()
-        report = await evaluate_updates(people=people, embedder=MiniLM(), **options)
-        took = (time.perf_counter() - started) / len(memory_set(people=people).memories)
-        changes: tuple[Change, ...] = get_args(Change)
-        shares = " | ".join(f"{report.accuracy(change):.2f}" for change in changes)
-        print(f"| {name}, {people} people | {shares} | {report.flagged} | {took * 1e3:,.0f} |", flush=True)
+        sets = [
+            await evaluate_updates(people=people, seed=seed, one_value=one_value, embedder=MiniLM()) for seed in SEEDS
+        ]
+        count = sum(len(memory_set(people=people, seed=seed).memories) for seed in SEEDS)
+        took = (time.perf_counter() - started) / count
+        shares = [all_together(sets).accuracy(change) for change in changes]
+        cells = ["–" if math.isnan(share) else f"{share:.2f}" for share in shares]
+        print(f"| {name} | {' | '.join(cells)} | {took * 1e3:,.1f} |", flush=True)
+
+
+async def print_decisions(samples: int, seed: int, model: str | None, *, show: bool) -> None:
+    """One row a way to decide about single sentences."""
+    sorts: tuple[Sort, ...] = get_args(Sort)
+    asked = decision_samples(samples, seed=seed, people=max(8, samples // 3))
+    print(f"| {len(asked)} decisions | right | " + " | ".join(sorts) + " | calls | tokens in | tokens out | s each |")
+    print("|---" * (6 + len(sorts)) + "|")
+    deciders: dict[str, Decider | None] = {"rules": None}
+    if model is not None:
+        deciders |= {f"{model} alone": ModelDecider(grammar=Grammar(())), f"rules, then {model}": ModelDecider()}
+    for name, decider in deciders.items():
+        run = Run(model=None if decider is None else resolve_model(model or ""), limits=_UNLIMITED)
+        report = await evaluate_decisions(asked, decide=decider, embedder=MiniLM(), run=run)
+        shares = [report.accuracy(), *(report.accuracy(sort) for sort in sorts)]
+        used = report.usage
+        counts = [used.model_calls, used.input_tokens, used.output_tokens]
+        cells = [f"{share:.2f}" for share in shares] + [f"{count:,}" for count in counts]
+        print(f"| {name} | {' | '.join(cells)} | {sum(report.seconds) / len(asked):.2f} |", flush=True)
+        for sample, decided, right in zip(report.samples, report.decided, report.right, strict=True):
+            if show:
+                known = [memory.text for memory in sample.known if memory.id == sample.target]
+                print(f"  {right!s:5} {sample.sort:6} {sample.text} {known} -> {decided.action}: {decided.why}")
 
 
 def main() -> None:
     """Print the tables, or what is asked for."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.memory", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="10,000 memories and fewer questions")
-    parser.add_argument("--only", choices=("quality", "updates", "speed"))
-    parser.add_argument("--model", help="with --only updates: a model id that decides instead of rules")
+    parser.add_argument("--only", choices=("quality", "updates", "decisions", "speed"))
+    parser.add_argument("--model", help="with --only decisions: the id of a model that decides, too")
+    parser.add_argument("--samples", type=int, default=60, help="with --only decisions: how many")
+    parser.add_argument("--show", action="store_true", help="with --only decisions: print each")
     parser.add_argument("--people", type=int, default=60, help="how many are spoken of in a set, up to 600")
     parser.add_argument("--seeds", type=int, nargs="+", default=SEEDS, help="of the sets (7 11 12 13)")
     parser.add_argument("--one", nargs=2, metavar=("STORE", "SIZE"), help="one store at one size, as JSON")
@@ -306,7 +332,10 @@ def main() -> None:
         asyncio.run(print_quality(people, options.seeds))
         print()
     if options.only in (None, "updates"):
-        asyncio.run(print_updates(people, options.model))
+        asyncio.run(print_updates(people))
+        print()
+    if options.only in (None, "decisions"):
+        asyncio.run(print_decisions(options.samples, options.seeds[0], options.model, show=options.show))
         print()
     if options.only in (None, "speed"):
         print_speed(SIZES[:1] if options.quick else SIZES)

@@ -63,12 +63,16 @@ LAST = [
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """A kind of fact: how it is told, how it is asked for now and for a month, and its values."""
+    """A kind of fact: how it is told, how it is asked for now and for a month, and its values.
+
+    `several` says that people may have several at once, as everybody knows: two pets are no contradiction.
+    """
 
     told: Sequence[str]
     asked: Sequence[str]
     then: str
     values: Sequence[str]
+    several: bool = False
 
 
 TOPICS = (
@@ -115,6 +119,7 @@ TOPICS = (
             "milk",
             "almonds",
         ],
+        several=True,
     ),
     Topic(
         ("{p} drives a {v}.", "{p} bought a {v}.", "{p} sold the old car and got a {v}."),
@@ -140,6 +145,7 @@ TOPICS = (
             "zither",
             "clarinet",
         ],
+        several=True,
     ),
     Topic(
         ("{p} is learning {v}.", "{p} has signed up for a course in {v}.", "{p} practises {v} every evening."),
@@ -159,6 +165,7 @@ TOPICS = (
             "Maltese",
             "Danish",
         ],
+        several=True,
     ),
     Topic(
         ("{p} has a pet {v}.", "{p} adopted a {v}.", "A {v} has come to live with {p}."),
@@ -178,6 +185,7 @@ TOPICS = (
             "hedgehog",
             "poodle",
         ],
+        several=True,
     ),
     Topic(
         ("{p} wants to be reached by {v}.", "Contact {p} through {v}.", "{p} only answers on {v}."),

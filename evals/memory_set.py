@@ -49,11 +49,12 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What a memory says: of whom, about what, and which value."""
+    """What a memory says: of whom, about what, and which value; and whether one may have several at once."""
 
     about: str
     topic: str
     value: str
+    several: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +146,7 @@ class _Generator:
 
     def _tell(self, person: str, topic: Topic, value: str, at: float, supersedes: tuple[str, ...] = ()) -> Memory:
         memory = self._keep(self._random.choice(topic.told).format(p=person, v=value), at, supersedes=supersedes)
-        self._told[memory.id] = Told(person, topic.then, value)
+        self._told[memory.id] = Told(person, topic.then, value, topic.several)
         return memory
 
     def _keep(

@@ -11,7 +11,7 @@ from agentkit.memory.chroma import ChromaStore
 from agentkit.memory.chunkers import Chunk, chunk
 from agentkit.memory.context import Context, ContextBuilder
 from agentkit.memory.contradictions import Arbiter, ModelArbiter, Settled
-from agentkit.memory.deciding import Decider, ModelDecider, Related, RuleDecider, Verdict
+from agentkit.memory.deciding import Decider, Related, RuleDecider, Verdict
 from agentkit.memory.digests import Fact, Graph, KnowledgeGraph, RunningSummary, graph_of
 from agentkit.memory.documents import Documents, Ingested, as_context, cite
 from agentkit.memory.extraction import Candidate, Extractor, ModelExtractor, RuleExtractor
@@ -20,6 +20,7 @@ from agentkit.memory.feedback import Lessons, RepeatedFailure, repeated_failures
 from agentkit.memory.fusion import Fusion, RankFusion, ScoreFusion
 from agentkit.memory.in_memory import InMemoryStore
 from agentkit.memory.manager import Manager
+from agentkit.memory.model_deciding import ModelDecider
 from agentkit.memory.policies import Buffer, ContextPolicy, LastTurns, TokenWindow
 from agentkit.memory.portable import Imported, export_lines, import_lines
 from agentkit.memory.recall import GENERATIVE_AGENTS, LongTermMemory, Recalled, Recollection, Reranker, Weights

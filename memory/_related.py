@@ -48,11 +48,17 @@ async def related(
 async def _same_statement(
     candidate: Candidate, store: MemoryStore, grammar: Grammar, scope: Scope, only: Filter
 ) -> Sequence[Memory]:
+    """Those that a manager has written are labelled; of others, those that name the subject are read."""
     said = grammar.read(candidate.text)
     if said is None:
         return []
     where = {SUBJECT: said.subject, RELATION: said.relation}
-    return await store.list(Filter(only.kinds, where, at=only.at), scope=scope, limit=_MOST_SAID)
+    labelled = await store.list(Filter(only.kinds, where, at=only.at), scope=scope, limit=_MOST_SAID)
+    naming = await store.search_words(said.subject, scope=scope, k=_MOST_SAID, only=only)
+    others = [match.memory for match in naming if SUBJECT not in match.memory.metadata]
+    read = [(memory, grammar.read(memory.text)) for memory in others]
+    same = [memory for memory, old in read if old and (old.subject, old.relation) == (said.subject, said.relation)]
+    return [*labelled, *same]
 
 
 def _kinds(candidate: Candidate) -> tuple[Kind, ...]:

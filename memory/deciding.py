@@ -13,13 +13,9 @@ from dataclasses import dataclass, replace
 from typing import Literal, Protocol, TypeAlias
 
 from agentkit.lexical import query_words
-from agentkit.memory._dates import day_of
-from agentkit.memory.extraction import WISH, Candidate, caller_of
+from agentkit.memory.extraction import WISH, Candidate
 from agentkit.memory.records import Memory
 from agentkit.memory.statements import Grammar, Statement, is_over
-from agentkit.messages import Json, ModelSettings, system, user
-from agentkit.models import resolve_model
-from agentkit.protocols import Model
 from agentkit.run import Run
 
 Opinion: TypeAlias = Literal["insert", "merge", "replace", "delete", "ignore", "contradict"]
@@ -106,9 +102,9 @@ class RuleDecider:
             if says_the_same(candidate.text, one.memory.text) or _means_the_same(candidate.text, one):
                 return Verdict("ignore", (one.memory.id,), why="it is known")
         if candidate.kind == "lesson":
-            return next((found for one in related if (found := _lessons(candidate, one.memory))), _new())
+            return next((found for one in related if (found := _lessons(candidate, one.memory))), inserted())
         if candidate.text.startswith(WISH):
-            return next((found for one in related if (found := _wishes(candidate.text, one.memory))), _new())
+            return next((found for one in related if (found := _wishes(candidate.text, one.memory))), inserted())
         new = self._grammar.read(candidate.text)
         if new is not None:
             new = replace(new, changes=new.changes or candidate.changes)
@@ -116,7 +112,7 @@ class RuleDecider:
             concerned = [verdict for verdict in verdicts if verdict is not None]
             if concerned:
                 return _all_of(concerned)
-        return next((verdict for one in related if (verdict := _within(candidate.text, one.memory))), _new())
+        return next((verdict for one in related if (verdict := _within(candidate.text, one.memory))), inserted())
 
     def _forget(self, candidate: Candidate, related: Sequence[Related]) -> Verdict:
         asked = self._grammar.read(candidate.text)
@@ -152,7 +148,8 @@ class RuleDecider:
         return Verdict("contradict", target, why=f"{about}, with different values")
 
 
-def _new() -> Verdict:
+def inserted() -> Verdict:
+    """What becomes of that which concerns nothing known."""
     return Verdict("insert", why="nothing known concerns it")
 
 
@@ -230,6 +227,11 @@ def _marks(text: str) -> tuple[frozenset[str], frozenset[str]]:
     return frozenset(named), _denials([word.lower() for word in words])
 
 
+def speak_of_the_same(one: str, other: str) -> bool:
+    """Whether two texts share a name, or begin with the same word."""
+    return _plain(one)[:1] == _plain(other)[:1] or not _marks(one)[0].isdisjoint(_marks(other)[0])
+
+
 def _contained(asked: str, text: str) -> bool:
     """Whether all words that count of what is asked are in a text, in any order."""
     words = set(query_words(asked)) - {"user", "s", "the", "my", "i", "is", "that", "about"}
@@ -285,122 +287,3 @@ def _like(one: str, other: str) -> bool:
     """Whether two tasks have at least half of their words in common."""
     words, others = set(query_words(one)), set(query_words(other))
     return not (words or others) or len(words & others) >= _ALIKE * min(len(words), len(others)) > 0
-
-
-# by a model
-
-_INSTRUCTIONS = """\
-You keep the memory of an assistant true. For each new statement decide what becomes of it beside the memories that it \
-may concern, which are numbered.
-insert: it is worth keeping and no memory says anything about it.
-ignore: a memory says it already (name it), or it is not worth keeping (memory 0).
-merge: it and a memory say different things that belong together; "text" is one sentence or two that say both.
-replace: a memory was true and is so no longer, or the new statement says the same in more detail.
-contradict: they cannot both be true, and nothing says that something has changed.
-delete: it only says that a memory is not true any more.
-"memory" is the number of the memory, 0 for none. "text" is "" unless merging. "why" is a few words.
-
-Memories:
-1. The user works as a nurse. (2025-04-01)
-2. The user lives in Bern. (2025-04-01)
-New statements:
-a. The user has moved to Porto. (2026-01-09)
-b. The user works in a clinic for children. (2026-01-09)
-{"a": {"why": "moved away from Bern", "action": "replace", "memory": 2, "text": ""}, "b": {"why": "more about the same \
-job", "action": "merge", "memory": 1, "text": "The user works as a nurse in a clinic for children."}}"""
-
-_LETTERS = "abcdefghij"
-
-
-class ModelDecider:
-    """Asks a model about all candidates of a turn in one call; it is not asked if nothing known may concern them.
-
-    What it says of a memory that the rules read as speaking of somebody or something else is not done, so that a weak
-    model loses nothing.
-
-    Args:
-        model: Which one; the agent's own by default.
-        grammar: What the rules understand.
-    """
-
-    at_once = len(_LETTERS)
-
-    def __init__(self, model: str | Model | None = None, *, grammar: Grammar | None = None) -> None:
-        self._model = None if model is None else resolve_model(model)
-        self._grammar = grammar or Grammar()
-
-    @property
-    def name(self) -> str:
-        """The model's id."""
-        return "the agent's model" if self._model is None else self._model.name
-
-    async def decide(
-        self, candidates: Sequence[Candidate], related: Sequence[Sequence[Related]], run: Run | None
-    ) -> Sequence[Verdict]:
-        """A verdict on each candidate.
-
-        Raises:
-            DefinitionError: There is no model.
-            ModelError: The model failed for good, or its replies cannot be used.
-            LimitReached: A budget of the run is used up.
-        """
-        known = list({one.memory.id: one.memory for beside in related for one in beside}.values())
-        if not known:
-            return [_new() for _ in candidates]
-        caller = caller_of(self._model, run, "ModelDecider")
-        names = _LETTERS[: len(candidates)]
-        lines = ["Memories:", *(f"{place}. {_told(memory)}" for place, memory in enumerate(known, start=1))]
-        lines += ["New statements:", *(f"{name}. {one.text}" for name, one in zip(names, candidates, strict=True))]
-        settings = ModelSettings(temperature=0.0, max_tokens=120 * len(names)).for_profile(caller.profile)
-        messages = (system(_INSTRUCTIONS, cache=True), user("\n".join(lines)))
-        said = await caller.json(messages, _schema(names, len(known)), purpose="memory", settings=settings)
-        found = [_verdict(said[name], one, known) for name, one in zip(names, candidates, strict=True)]
-        return [self._safe(verdict, one, known) for verdict, one in zip(found, candidates, strict=True)]
-
-    def _safe(self, verdict: Verdict, candidate: Candidate, known: Sequence[Memory]) -> Verdict:
-        new = self._grammar.read(candidate.text)
-        for memory in known:
-            old = self._grammar.read(memory.text)
-            if memory.id in verdict.targets and new and old and _differ(new, old):
-                return Verdict("insert", why=f"{verdict.why} (not done: it speaks of something else)")
-        return verdict
-
-
-def _differ(new: Statement, old: Statement) -> bool:
-    return (new.subject, new.relation) != (old.subject, old.relation)
-
-
-def _told(memory: Memory) -> str:
-    return f"{memory.text} ({day_of(memory.valid_from)})"
-
-
-def _schema(names: str, memories: int) -> dict[str, Json]:
-    one: dict[str, Json] = {
-        "type": "object",
-        "properties": {
-            "why": {"type": "string"},
-            "action": {"enum": ["insert", "ignore", "merge", "replace", "contradict", "delete"]},
-            "memory": {"enum": list(range(memories + 1))},
-            "text": {"type": "string"},
-        },
-        "required": ["why", "action", "memory", "text"],
-        "additionalProperties": False,
-    }
-    return {
-        "type": "object",
-        "properties": dict.fromkeys(names, one),
-        "required": list(names),
-        "additionalProperties": False,
-    }
-
-
-def _verdict(said: Json, candidate: Candidate, known: Sequence[Memory]) -> Verdict:
-    """What the model said; what names no memory to change changes none, so that nothing is lost."""
-    opinion: Opinion = "delete" if candidate.forget and said["memory"] else said["action"]
-    if not said["memory"]:
-        return Verdict("ignore" if opinion == "ignore" else "insert", why=said["why"])
-    memory = known[said["memory"] - 1]
-    if opinion == "insert":
-        return Verdict("insert", why=said["why"])
-    text = (said["text"].strip() or joined(memory.text, candidate.text)) if opinion == "merge" else ""
-    return Verdict(opinion, (memory.id,), text, said["why"])

@@ -139,7 +139,7 @@ class AgentMemory:
         manager = self.manager
         if not isinstance(manager, Manager) and isinstance(self.long_term, LongTermRecaller):
             manager = Manager(self.long_term.memory)
-        return manager.lessons.store(agent=owner.agent) if isinstance(manager, Manager) else None
+        return _CarefulLessons(manager.lessons_of(owner)) if isinstance(manager, Manager) else None
 
     async def _recall(self, long_term: Recaller, request: PlanRequest, run: Run, owner: Owner) -> str:
         """What long-term memory says about a task, in words, as far as the reserve has room for it."""
@@ -167,6 +167,30 @@ class AgentMemory:
                 shown.append(memory)
                 text, tokens = longer, cost
         return shown, text, tokens
+
+
+class _CarefulLessons:
+    """Lessons of a run: a memory that fails costs no answer, and a dry run teaches nothing."""
+
+    def __init__(self, lessons: LessonStore) -> None:
+        self._lessons = lessons
+
+    async def recall(self, task: str, run: Run) -> Sequence[str]:
+        """The lessons that may help with a task, best first."""
+        try:
+            return await self._lessons.recall(task, run)
+        except AgentKitError as error:
+            run.events.emit(MemoryFailed(run.clock.time(), "recalling lessons", str(error)))
+            return ()
+
+    async def add(self, task: str, lesson: str, run: Run) -> None:
+        """Keep a lesson."""
+        if run.dry_run:
+            return
+        try:
+            await self._lessons.add(task, lesson, run)
+        except AgentKitError as error:
+            run.events.emit(MemoryFailed(run.clock.time(), "keeping a lesson", str(error)))
 
 
 class OpenMemory:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol, TypeAlias
 
@@ -162,8 +162,23 @@ class Lessons:
         return list(found.memories)
 
     def store(self, *, agent: str = "", k: int = 3) -> ScopedLessons:
-        """Lessons as Reflexion keeps them: ``Reflexion(lessons=manager.lessons.store(agent="shop"))``."""
-        return ScopedLessons(self, agent, k)
+        """Lessons as planners keep them, for an agent without this memory: ``Reflexion(lessons=lessons.store())``.
+
+        Args:
+            agent: The agent whose lessons they are; empty for all agents of a user.
+            k: How many are recalled.
+        """
+        return ScopedLessons(self, lambda run: (Scope(run.user, agent), Scope(run.user, agent)), k)
+
+    def of(self, scope: Scope, owner: Scope, *, k: int = 3) -> ScopedLessons:
+        """Lessons as planners keep them, for one run.
+
+        Args:
+            scope: On whose behalf.
+            owner: Whose new lessons are.
+            k: How many are recalled.
+        """
+        return ScopedLessons(self, lambda _: (scope, owner), k)
 
     # by hand
 
@@ -201,30 +216,28 @@ class Lessons:
 
 
 class ScopedLessons:
-    """Lessons of the user whom a run works for: the port that Reflexion recalls from and adds to.
+    """The port that planners recall lessons from and add them to.
 
     Args:
         lessons: Where they are kept.
-        agent: The agent whose lessons they are; empty for all agents of a user.
+        whose: In which scope a run acts, and whose its new lessons are.
         k: How many are recalled.
     """
 
-    def __init__(self, lessons: Lessons, agent: str = "", k: int = 3) -> None:
+    def __init__(self, lessons: Lessons, whose: Callable[[Run], tuple[Scope, Scope]], k: int) -> None:
         self._lessons = lessons
-        self._agent = agent
+        self._whose = whose
         self._k = k
 
     async def recall(self, task: str, run: Run) -> Sequence[str]:
-        """The lessons that may help the run's user with a task, best first."""
-        found = await self._lessons.recall(task, scope=self._scope(run), k=self._k)
-        return [memory.text for memory in found]
+        """The lessons that may help with a task, best first."""
+        scope, _ = self._whose(run)
+        return [memory.text for memory in await self._lessons.recall(task, scope=scope, k=self._k)]
 
     async def add(self, task: str, lesson: str, run: Run) -> None:
-        """Keep a lesson of the run's user; one that is known already is kept once."""
-        await self._lessons.learn(task, lesson, "reflection", scope=self._scope(run), run=run)
-
-    def _scope(self, run: Run) -> Scope:
-        return Scope(run.user, self._agent)
+        """Keep a lesson; one that is known already is kept once."""
+        scope, owner = self._whose(run)
+        await self._lessons.learn(task, lesson, "reflection", scope=scope, owner=owner, run=run)
 
 
 # corrections

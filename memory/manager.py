@@ -23,7 +23,7 @@ from agentkit.memory.audit import AuditTrail, Decided
 from agentkit.memory.contradictions import Arbiter, ModelArbiter, Policy
 from agentkit.memory.deciding import Decider, Related, RuleDecider, Verdict
 from agentkit.memory.extraction import Candidate, Extractor, RuleExtractor
-from agentkit.memory.feedback import Lessons
+from agentkit.memory.feedback import Lessons, ScopedLessons
 from agentkit.memory.recall import LongTermMemory
 from agentkit.memory.records import Filter, Memory, Provenance, Scope
 from agentkit.memory.statements import RELATIONS, Grammar, Relation
@@ -127,6 +127,10 @@ class Manager:
                     metadata={"role": message.role},
                 )
                 await self.memory.store.add(kept, scope=scope)
+
+    def lessons_of(self, owner: Owner) -> ScopedLessons:
+        """Where planners that learn from failed tries, such as Reflexion, keep their lessons in a run of `owner`."""
+        return self.lessons.of(scope_of(owner), self.owner_of(owner))
 
     def owner_of(self, owner: Owner) -> Scope:
         """Whose the memories of a turn are, by this manager's level."""

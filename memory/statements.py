@@ -152,8 +152,8 @@ _NEGATION = re.compile(
     re.IGNORECASE,
 )
 _DETAIL = re.compile(
-    r"(?:,| (?:with|near|since|because|until|till|for|from|on|at|by|in|and|but|which|who|where|when|as|after|before)\b)"
-    r".*$",
+    r"(?:,| (?:with|near|since|because|until|till|for|from|on|at|by|in|and|but|which|who|where|when|as|after|before"
+    r"|every|each)\b).*$",
     re.IGNORECASE | re.DOTALL,
 )
 _CLOSING = re.compile(r"(?:,? (?:now|any ?more|these days|too|instead|again|at the moment|though))+$", re.IGNORECASE)

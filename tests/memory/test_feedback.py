@@ -9,9 +9,9 @@ import pytest
 
 from agentkit.agent import Agent
 from agentkit.errors import MemoryScopeError, UnknownMemoryError
-from agentkit.events import StepFinished
+from agentkit.events import MemoryFailed, StepFinished
 from agentkit.limits import Limits
-from agentkit.memory import AgentMemory, InMemoryStore, LongTermMemory, Manager, Scope, repeated_failures
+from agentkit.memory import AgentMemory, InMemoryStore, LongTermMemory, Manager, Scope, SqliteStore, repeated_failures
 from agentkit.messages import ModelProfile, ModelRequest, assistant, user
 from agentkit.planners.reflexion import Reflexion
 from agentkit.planning import Situation
@@ -238,33 +238,13 @@ async def test_a_lesson_for_all_users_is_taught_by_a_scope_that_names_none(manag
     assert await texts(manager, Scope("bob", "desk")) == ["Use net revenue."]
 
 
-async def test_reflexion_keeps_its_lessons_for_later_runs_of_the_same_user(manager: Manager) -> None:
-    def cheap(situation: Situation) -> str:
-        value = situation.outcome.value if situation.outcome else 0
-        return "" if value == 20.0 else f"{value} is not a price"
+def is_a_price(situation: Situation) -> str:
+    value = situation.outcome.value if situation.outcome else 0
+    return "" if value == 20.0 else f"{value} is not a price"
 
-    model = ScriptedModel(
-        [
-            "answer(1)",
-            "Ask price_of for the price.",
-            'answer(price_of(name="hat"))',
-            *['answer(price_of(name="hat"))'] * 2,
-        ],
-        profile=FREE,
-    )
-    planner = Reflexion(lessons=manager.lessons.store(agent="desk"))
-    desk = Agent(model, tools=[price_of], planner=planner, reflection=Reflection(outcome=cheap))
-    for name in ("anna", "anna", "bob"):
-        assert (await desk.run("The price of the hat?", user=name)).output == 20.0
-    [lesson] = await manager.lessons.list(scope=ANNA)
-    assert (lesson.text, lesson.metadata["trigger"], lesson.scope) == (
-        "Ask price_of for the price.",
-        "reflection",
-        ANNA,
-    )
-    second, third = (request.messages[-1].content for request in model.requests[-2:])
-    assert "Learnt from tasks like this one:\n- Ask price_of for the price." in second
-    assert "Ask price_of for the price." not in third
+
+FAILED_ONCE = ("answer(1)", "Ask price_of for the price.", 'answer(price_of(name="hat"))')
+RIGHT = 'answer(price_of(name="hat"))'
 
 
 @pytest.mark.parametrize("managed", [True, False], ids=["with a manager", "with a long-term memory alone"])
@@ -284,6 +264,50 @@ async def test_reflexion_keeps_its_lessons_in_the_agents_memory_by_itself(manage
     second, third = (request.messages[-1].content for request in model.requests[-2:])
     assert second.count(lesson) == 1
     assert lesson not in third
+
+
+async def test_lessons_of_failed_tries_reach_as_far_as_the_manager_says() -> None:
+    manager = Manager(LongTermMemory(InMemoryStore()), level="user")
+    model, memory = ScriptedModel([*FAILED_ONCE, RIGHT], profile=FREE), AgentMemory(manager=manager)
+    for name in ("desk", "shop"):
+        agent = Agent(
+            model,
+            name=name,
+            tools=[price_of],
+            planner="reflexion",
+            reflection=Reflection(outcome=is_a_price),
+            memory=memory,
+        )
+        await agent.run("The price of the hat?", user="anna")
+    assert "- Ask price_of for the price." in model.requests[-1].messages[-1].content
+
+
+async def test_a_dry_run_teaches_nothing(manager: Manager) -> None:
+    model = ScriptedModel(FAILED_ONCE, profile=FREE)
+    memory = AgentMemory(manager=manager)
+    desk = Agent(model, tools=[price_of], planner="reflexion", reflection=Reflection(outcome=is_a_price), memory=memory)
+    await desk.run("The price of the hat?", user="anna", dry_run=True)
+    assert await manager.lessons.list(scope=Scope("*", "*", "*")) == []
+
+
+async def test_lessons_that_cannot_be_read_or_kept_cost_no_answer() -> None:
+    manager = Manager(LongTermMemory(SqliteStore(":memory:")))
+    model = ScriptedModel(FAILED_ONCE, profile=FREE)
+    memory = AgentMemory(manager=manager)
+    desk = Agent(model, tools=[price_of], planner="reflexion", reflection=Reflection(outcome=is_a_price), memory=memory)
+    await manager.memory.store.aclose()
+    result = await desk.run("The price of the hat?", user="anna")
+    failed = [event.doing for event in result.events if isinstance(event, MemoryFailed)]
+    assert (result.output, failed[:2]) == (20.0, ["recalling lessons", "keeping a lesson"])
+
+
+async def test_lessons_can_be_given_to_reflexion_by_hand(manager: Manager) -> None:
+    model = ScriptedModel([*FAILED_ONCE, RIGHT], profile=FREE)
+    planner = Reflexion(lessons=manager.lessons.store(agent="desk"))
+    desk = Agent(model, tools=[price_of], planner=planner, reflection=Reflection(outcome=is_a_price))
+    for _ in range(2):
+        assert (await desk.run("The price of the hat?", user="anna")).output == 20.0
+    assert "Learnt from tasks like this one:\n- Ask price_of" in model.requests[-1].messages[-1].content
 
 
 async def test_the_same_lesson_is_kept_once(manager: Manager, tmp_path: Path) -> None:

@@ -521,3 +521,80 @@ def test_an_unknown_setting_is_refused(memory: LongTermMemory, options: Any, mes
 async def test_a_model_that_is_not_there_is_named(memory: LongTermMemory) -> None:
     with pytest.raises(DefinitionError, match=r"^ModelExtractor needs a model; give it one, or the agent$"):
         await ModelExtractor().extract(turn("Hi"), None, 0.0)
+
+
+async def test_what_somebody_else_wrote_is_found_by_its_subject_among_much_that_is_alike(
+    memory: LongTermMemory,
+) -> None:
+    """Memories that were imported, or kept by `remember`, have no labels of the manager."""
+    await memory.remember("Ada Lind now rents a flat in Turin.", scope=ANNA)
+    for number in range(20):
+        await memory.remember(f"Number {number} of the family has moved to Tartu.", scope=ANNA)
+    manager = Manager(LongTermMemory(memory.store), similar=3)
+    assert await told(manager, "Ada Lind has moved to Tartu.") == ["replace"]
+
+
+# a small model, pair by pair
+
+
+def small(*replies: str) -> ScriptedModel:
+    """A model whose profile says that it is small."""
+    return ScriptedModel([json.dumps({"says": reply}) for reply in replies], profile=ModelProfile(repairs=False))
+
+
+@pytest.mark.parametrize(
+    ("says", "action", "left"),
+    [
+        ("something else", "insert", ["Ada nurses people.", "Ada sews hats for a living."]),
+        ("the same again", "ignore", ["Ada nurses people."]),
+        ("a new value", "replace", ["Ada sews hats for a living."]),
+        ("its end", "delete", []),
+    ],
+)
+async def test_a_small_model_is_asked_one_question_about_a_pair_that_the_rules_cannot_read(
+    memory: LongTermMemory, says: str, action: str, left: Sequence[str]
+) -> None:
+    model = small(says)
+    manager = Manager(memory, decide=ModelDecider(model))
+    await memory.remember("Ada nurses people.", scope=ANNA)
+    [decided] = await manager.learn(["Ada sews hats for a living."], scope=ANNA)
+    assert (decided.action, decided.by) == (action, model.name)
+    assert sorted(await holds(manager)) == left
+    asked = model.requests[0].messages[-2].content
+    assert asked == "Known: Ada nurses people.\nSaid later: Ada sews hats for a living."
+
+
+async def test_what_the_rules_read_is_not_asked_of_a_small_model(memory: LongTermMemory) -> None:
+    manager = Manager(memory, decide=ModelDecider(small()))
+    await memory.remember("Ada lives in Bern.", scope=ANNA)
+    assert await told(manager, "The brother of Ada lives in Porto.") == ["insert"]
+    assert await told(manager, "Ada has moved to Rome.") == ["replace"]
+
+
+async def test_a_small_model_is_not_asked_about_somebody_else(memory: LongTermMemory) -> None:
+    manager = Manager(memory, decide=ModelDecider(small()))
+    await memory.remember("Mister Ben Hall nurses people.", scope=ANNA)
+    assert await told(manager, "Sweet Eva Lind nurses birds.") == ["insert"]
+
+
+async def test_a_small_model_is_asked_about_the_nearest_three_until_one_is_concerned(memory: LongTermMemory) -> None:
+    model = small("something else", "something else", "something else")
+    manager = Manager(memory, decide=ModelDecider(model))
+    for name in ("cats", "dogs", "birds", "fish"):
+        await memory.remember(f"Ada nurses {name}.", scope=ANNA)
+    assert await told(manager, "Ada sews hats.") == ["insert"]
+    assert model.remaining == 0
+
+
+async def test_lessons_and_requests_to_forget_are_left_to_the_rules_by_a_small_model(memory: LongTermMemory) -> None:
+    manager = Manager(memory, decide=ModelDecider(small()))
+    await memory.remember("Ada nurses people.", scope=ANNA)
+    [decided] = await manager.learn([Candidate(text="Ada nurses people", forget=True)], scope=ANNA)
+    assert decided.action == "delete"
+
+
+async def test_a_strong_model_can_be_asked_pair_by_pair_too(memory: LongTermMemory) -> None:
+    model = ScriptedModel(['{"says": "a new value"}'])
+    manager = Manager(memory, decide=ModelDecider(model, pairs=True))
+    await memory.remember("Ada nurses people.", scope=ANNA)
+    assert await told(manager, "Ada sews hats.") == ["replace"]
