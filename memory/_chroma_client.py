@@ -164,12 +164,15 @@ class ChromaIndex:
         try:
             yield
         except (httpx.HTTPError, errors, ValueError, OSError, sqlite3.Error) as error:
-            what = "Is the server running at that URL?" if is_url(self._where) else "Is the folder damaged?"
             reason = str(error) or type(error).__name__
-            raise MemoryStoreError(
-                f"Chroma at {self._where!r} failed ({reason}). {what} The records are kept, and their vectors are "
-                "brought there when it answers again."
-            ) from error
+            remedy = (
+                "Is the server running at that URL? The records are kept, and their vectors are brought there when it "
+                "answers again."
+                if is_url(self._where)
+                else "The records are kept beside it. If the folder is damaged, remove it; repair() (agentkit memory "
+                "check --repair) makes it anew."
+            )
+            raise MemoryStoreError(f"Chroma at {self._where!r} failed ({reason}). {remedy}") from error
 
 
 def is_url(where: str | Path) -> bool:
@@ -181,7 +184,10 @@ def _connect(where: str, headers: Mapping[str, str]) -> Any:
     chromadb = load_chroma()
     settings = chromadb.config.Settings(anonymized_telemetry=False)
     if not is_url(where):
-        return chromadb.PersistentClient(where, settings=settings)
+        try:
+            return chromadb.PersistentClient(where, settings=settings)
+        except AttributeError as error:  # of its clean-up, which hides why the folder cannot be opened
+            raise ValueError(str(error.__context__ or error)) from error
     url = urlsplit(where)
     secure = url.scheme == "https"
     port = url.port or (443 if secure else 8000)

@@ -9,6 +9,7 @@ import operator
 from collections.abc import Iterable, Mapping
 
 from agentkit.embeddings import Embedder
+from agentkit.errors import MemoryStoreError
 from agentkit.lexical import Entry, LexicalIndex
 from agentkit.memory.records import UNFILTERED, Filter, Memory, Scope
 from agentkit.memory.store import (
@@ -35,6 +36,7 @@ class InMemoryStore:
         self._memories: dict[str, Memory] = {}
         self._vectors: dict[str, tuple[float, ...]] = {}
         self._words = LexicalIndex()
+        self._closed = False
 
     @property
     def embedder(self) -> Embedder | None:
@@ -54,7 +56,12 @@ class InMemoryStore:
                 )
                 self._memories[old] = ended
 
+    def _check_open(self) -> None:
+        if self._closed:
+            raise MemoryStoreError("the memory in this process's memory is closed.")
+
     def _check_new(self, memories: Iterable[Memory], scope: Scope) -> None:
+        self._check_open()
         new: set[str] = set()
         for memory in memories:
             check_writable(memory, scope)
@@ -78,6 +85,7 @@ class InMemoryStore:
             self._vectors[memory.id] = vector
 
     def _known(self, id: str, scope: Scope) -> Memory:
+        self._check_open()
         memory = self._memories.get(id)
         if memory is None or not scope.reads(memory.scope):
             raise unknown(id, scope)
@@ -85,6 +93,7 @@ class InMemoryStore:
 
     async def get(self, id: str, *, scope: Scope) -> Memory | None:
         """The memory with this id, None if it is not in the scope."""
+        self._check_open()
         memory = self._memories.get(id)
         return memory if memory is not None and scope.reads(memory.scope) else None
 
@@ -127,6 +136,7 @@ class InMemoryStore:
         return len(self._visible(only, scope))
 
     def _visible(self, only: Filter, scope: Scope) -> builtins.list[Memory]:
+        self._check_open()
         return [memory for memory in self._memories.values() if scope.reads(memory.scope) and only.matches(memory)]
 
     async def search_words(
@@ -163,6 +173,7 @@ class InMemoryStore:
 
     async def aclose(self) -> None:
         """Forget everything."""
+        self._closed = True
         self._memories.clear()
         self._vectors.clear()
         self._words.close()

@@ -12,12 +12,15 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from agentkit.clock import SystemClock
+from agentkit.errors import DefinitionError
 from agentkit.memory.fusion import Fusion, ScoreFusion
 from agentkit.memory.records import Filter, Kind, Memory, Scope
 from agentkit.memory.rewriting import Rewriter, Unsolvable
 from agentkit.memory.store import Match, MemoryStore, Vector
 from agentkit.messages import Json, Message
 from agentkit.protocols import Clock
+
+_RETRIEVERS = frozenset({"words", "meaning"})
 
 RECENCY_DECAY = 0.995
 """What an hour without being recalled leaves of a memory's recency (Park et al.)."""
@@ -106,6 +109,9 @@ class LongTermMemory:
         candidates: How many memories each retriever contributes, before they are fused.
         retrievers: Which retrievers take part: ``words``, ``meaning``.
         fusion: How their rankings become one; by their scores if not given.
+
+    Raises:
+        DefinitionError: A retriever is not known, or none is named.
     """
 
     def __init__(
@@ -120,6 +126,9 @@ class LongTermMemory:
         retrievers: Sequence[str] = ("words", "meaning"),
         fusion: Fusion | None = None,
     ) -> None:
+        if not retrievers or set(retrievers) - _RETRIEVERS:
+            named = ", ".join(repr(name) for name in retrievers if name not in _RETRIEVERS) or "no retriever"
+            raise DefinitionError(f"memories are found by 'words', by 'meaning' or by both, not by {named}.")
         self.store = store
         self._clock = clock or SystemClock()
         self._reranker = reranker
@@ -180,7 +189,14 @@ class LongTermMemory:
             conversation: What was said before; the rewriter, if there is one, makes the query from it.
             explain: Give each memory's ranks and scores.
             touch: Note that the memories were recalled now.
+
+        Raises:
+            DefinitionError: An argument is out of range, or the reranker gave too few or too many scores.
         """
+        if k < 0 or not 0 <= diversity <= 1:
+            raise DefinitionError(
+                f"k={k!r} and diversity={diversity!r}: k is how many memories at most, diversity is from 0 to 1."
+            )
         asked = await self._rewritten(query, conversation)
         if isinstance(asked, Unsolvable):
             return Recollection(query, unsolvable=asked.reason)
@@ -256,6 +272,8 @@ class _Ranking:
 
     def rerank(self, scores: Sequence[float]) -> None:
         """Take the order of a reranker."""
+        if len(scores) != len(self._scores):
+            raise DefinitionError(f"the reranker was given {len(self._scores)} memories and gave {len(scores)} scores.")
         self._reorder("reranked", dict(zip(self._scores, scores, strict=True)))
 
     def diversify(self, vectors: Mapping[str, Vector], diversity: float, k: int) -> None:

@@ -76,6 +76,13 @@ INJECTIONS: list[dict[str, Any]] = [
 class MemoryStoreConformance:
     """The behaviour of the port."""
 
+    async def test_a_closed_store_says_so(self, store: MemoryStore) -> None:
+        await store.aclose()
+        await store.aclose()
+        for asked in (store.get("x", scope=ANNA), store.list(scope=ANNA), store.add(fact("hat"), scope=ANNA)):
+            with pytest.raises(MemoryStoreError, match=r"^the memory .+ is closed\.$"):
+                await asked
+
     async def test_a_memory_comes_back_as_it_was_put_in(self, store: MemoryStore) -> None:
         memory = Memory(
             text="Anna likes Zürich 三体",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -269,6 +270,29 @@ async def test_a_server_that_is_away_loses_nothing(tmp_path: Path, monkeypatch: 
         assert await meaning(back, "hat scarf") == ["a scarf"]
         assert await back.repair() == await back.check() == []
         await back.aclose()
+
+
+async def test_a_damaged_chroma_says_how_to_mend_it_and_loses_nothing(tmp_path: Path) -> None:
+    store = ChromaStore(tmp_path, embedder())
+    await store.add(fact("a red hat"), scope=ANNA)
+    await store.aclose()
+    folder = tmp_path / "chroma"
+    (folder / "chroma.sqlite3").write_bytes(b"damaged")
+    store = ChromaStore(tmp_path, embedder())
+    with pytest.raises(MemoryStoreError) as caught:
+        await meaning(store, "hat")
+    assert str(caught.value).startswith(f"Chroma at {str(folder)!r} failed (")
+    assert str(caught.value).endswith(
+        "The records are kept beside it. If the folder is damaged, remove it; repair() (agentkit memory check "
+        "--repair) makes it anew."
+    )
+    await store.aclose()
+    shutil.rmtree(folder)
+    store = ChromaStore(tmp_path, embedder())
+    assert len(await store.repair()) == 1
+    assert await meaning(store, "hat") == ["a red hat"]
+    assert await store.check() == []
+    await store.aclose()
 
 
 async def test_disagreements_with_chroma_are_found_and_mended(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
+from agentkit.errors import DefinitionError
 from agentkit.memory import (
     GENERATIVE_AGENTS,
     InMemoryStore,
@@ -214,3 +215,33 @@ class TestRewriting:
         self, replies: list[str], expected: Rewritten | Unsolvable
     ) -> None:
         assert await ModelRewriter(ScriptedModel(replies)).rewrite("it", [Message("user", "hm")]) == expected
+
+
+@pytest.mark.parametrize(("k", "diversity"), [(-1, 0.0), (5, 1.5), (5, -0.1)])
+async def test_what_is_out_of_range_is_refused(store: InMemoryStore, k: int, diversity: float) -> None:
+    with pytest.raises(DefinitionError) as caught:
+        await LongTermMemory(store).recall("hat", scope=ANNA, k=k, diversity=diversity)
+    assert str(caught.value) == (
+        f"k={k} and diversity={diversity}: k is how many memories at most, diversity is from 0 to 1."
+    )
+
+
+@pytest.mark.parametrize(
+    ("retrievers", "named"), [(("word", "meaning"), "'word'"), ((), "no retriever"), (["a", "b"], "'a', 'b'")]
+)
+def test_only_retrievers_that_there_are_can_be_named(retrievers: Sequence[str], named: str) -> None:
+    with pytest.raises(DefinitionError) as caught:
+        LongTermMemory(InMemoryStore(), retrievers=retrievers)
+    assert str(caught.value) == f"memories are found by 'words', by 'meaning' or by both, not by {named}."
+
+
+async def test_a_reranker_must_score_every_memory(store: InMemoryStore) -> None:
+    class Short:
+        async def rerank(self, query: str, memories: Sequence[Memory]) -> Sequence[float]:
+            return [1.0]
+
+    memory = LongTermMemory(store, reranker=Short())
+    await memory.remember("a red hat", scope=ANNA)
+    await memory.remember("a blue hat", scope=ANNA)
+    with pytest.raises(DefinitionError, match=r"^the reranker was given 2 memories and gave 1 scores\.$"):
+        await memory.recall("hat", scope=ANNA)
