@@ -193,10 +193,7 @@ class LongTermMemory:
         Raises:
             DefinitionError: An argument is out of range, or the reranker gave too few or too many scores.
         """
-        if k < 0 or not 0 <= diversity <= 1:
-            raise DefinitionError(
-                f"k={k!r} and diversity={diversity!r}: k is how many memories at most, diversity is from 0 to 1."
-            )
+        _check_range(k, diversity)
         asked = await self._rewritten(query, conversation)
         if isinstance(asked, Unsolvable):
             return Recollection(query, unsolvable=asked.reason)
@@ -235,6 +232,13 @@ class LongTermMemory:
         found = await asyncio.gather(*(searches[name]() for name in self._retrievers))
         each = dict(zip(self._retrievers, found, strict=True))
         return _Ranking(each, self._fusion.fuse(each, k))
+
+
+def _check_range(k: int, diversity: float) -> None:
+    if k < 0 or not 0 <= diversity <= 1:
+        raise DefinitionError(
+            f"k={k!r} and diversity={diversity!r}: k is how many memories at most, diversity is from 0 to 1."
+        )
 
 
 class _Ranking:

@@ -273,22 +273,23 @@ async def test_a_server_that_is_away_loses_nothing(tmp_path: Path, monkeypatch: 
 
 
 async def test_a_damaged_chroma_says_how_to_mend_it_and_loses_nothing(tmp_path: Path) -> None:
-    store = ChromaStore(tmp_path, embedder())
+    place, folder = tmp_path / "damaged", tmp_path / "damaged" / "chroma"
+    store = ChromaStore(place, embedder())
     await store.add(fact("a red hat"), scope=ANNA)
     await store.aclose()
-    folder = tmp_path / "chroma"
     (folder / "chroma.sqlite3").write_bytes(b"damaged")
-    store = ChromaStore(tmp_path, embedder())
+    store = ChromaStore(place, embedder())
     with pytest.raises(MemoryStoreError) as caught:
         await meaning(store, "hat")
-    assert str(caught.value).startswith(f"Chroma at {str(folder)!r} failed (")
-    assert str(caught.value).endswith(
-        "The records are kept beside it. If the folder is damaged, remove it; repair() (agentkit memory check "
-        "--repair) makes it anew."
+    assert str(caught.value) == (
+        f"Chroma at {str(folder)!r} failed (error returned from database: (code: 26) file is not a database). The "
+        "records are kept beside it. If the folder is damaged, remove it; repair() (agentkit memory check --repair) "
+        "makes it anew."
     )
     await store.aclose()
-    shutil.rmtree(folder)
-    store = ChromaStore(tmp_path, embedder())
+    place = place.rename(tmp_path / "mended")  # this process's Chroma does not try the same folder again
+    shutil.rmtree(place / "chroma")
+    store = ChromaStore(place, embedder())
     assert len(await store.repair()) == 1
     assert await meaning(store, "hat") == ["a red hat"]
     assert await store.check() == []
