@@ -106,6 +106,9 @@ def _said(place: Place, errors: list[Any], source: Source, definition: type) -> 
         known = _keys(place[:-1], definition)
         meant, there_are = did_you_mean(str(place[-1]), known), ", ".join(known)
         return f"{source.at(*place)}: there is no key {words!r}{meant}; there are: {there_are}"
+    own = [str(one["ctx"]["error"]) for one in errors if isinstance(one.get("ctx", {}).get("error"), DefinitionError)]
+    if own:
+        return f"{source.at(*place)}: {words}: {own[0]}"
     messages = " or: ".join(dict.fromkeys(_CLASS.sub("", one["msg"]) for one in errors))
     return f"{source.at(*place)}: {words}: {messages}, got {errors[0]['input']!r}"
 

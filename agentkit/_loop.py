@@ -253,7 +253,9 @@ class Loop:
     async def ask_planner(self) -> Proposal | None:
         """The planner's answer; one that gives up before anything has run is asked again with more tools."""
         while True:
-            request = self.request if self.prepare is None else await self.prepare(self.request, self.run)
+            request = replace(self.request, number=self.number)
+            if self.prepare is not None:
+                request = await self.prepare(request, self.run)
             tried = any(attempt.outcome is not None for attempt in self.attempts)
             try:
                 planned = await self.planner.propose(request, self.run)

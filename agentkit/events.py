@@ -240,7 +240,11 @@ class ModelCalled(Event):
 
 @dataclass(frozen=True, slots=True)
 class PlanLine(Event):
-    """A line of a plan was written and accepted, while the plan is still being written."""
+    """A line of plan `number` was written and accepted, while the plan is still being written.
+
+    Where steps had begun and the model then wrote their lines anew, the plan that is proposed has the next number, as
+    its steps have: what had begun keeps this one.
+    """
 
     kind: ClassVar[str] = "plan_line"
     number: int

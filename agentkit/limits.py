@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import ClassVar
 
-from agentkit.errors import AgentKitError
+from agentkit.errors import AgentKitError, DefinitionError
 from agentkit.messages import Usage
+
+
+class _WrongLimitsError(DefinitionError, ValueError):
+    """A limit that is no limit. A `ValueError` too, so that files with limits can say where."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,9 @@ class Limits:
         parallelism: Tool calls of one plan under way at once; a subgoal's plan has its own count.
         loop_iterations: The bound of a `repeat` that names none, and the largest that one may name.
         depth: Levels of subgoals below a plan: 0 allows none, 1 allows subgoals that have none of their own.
+
+    Raises:
+        DefinitionError: A limit is not a number, or below what makes sense; the message lists all.
     """
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
@@ -51,6 +58,11 @@ class Limits:
     loop_iterations: int = 100
     depth: int = 3
 
+    def __post_init__(self) -> None:
+        problems = [problem for one in fields(self) if (problem := _wrong(one.name, getattr(self, one.name)))]
+        if problems:
+            raise _WrongLimitsError(f"these are no limits: {'; '.join(problems)}")
+
     def share(self, part: float) -> Limits:
         """These limits with `part` (0 to 1) of everything that is used up; whole numbers are rounded up."""
 
@@ -69,6 +81,24 @@ class Limits:
             cost=amount(self.cost),
             seconds=amount(self.seconds),
         )
+
+
+_AMOUNTS = frozenset({"cost", "seconds"})
+_FROM_ONE = frozenset({"parallelism", "loop_iterations"})
+_OPTIONAL = frozenset({"steps", "tool_calls", "model_calls", "tokens", "cost", "seconds"})
+
+
+def _wrong(name: str, value: object) -> str:
+    """What is wrong with a limit; empty if nothing is."""
+    if value is None and name in _OPTIONAL:
+        return ""
+    least = 1 if name in _FROM_ONE else 0
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    amount = name in _AMOUNTS and (whole or isinstance(value, float))
+    if (whole or amount) and value >= least:  # type: ignore[operator]  # one of the two says that it is a number
+        return ""
+    wanted = "a number" if name in _AMOUNTS else "a whole number"
+    return f"{name} has to be {wanted} from {least}{', or None' if name in _OPTIONAL else ''}, got {value!r}"
 
 
 class LimitReached(AgentKitError):
@@ -101,7 +131,7 @@ class Meter:
         self.usage = usage or Usage()
 
     def left(self, seconds: float | None = None) -> Limits:
-        """The limits less what is used; `seconds` are those until the deadline."""
+        """The limits less what is used; `seconds` are those until the deadline, none if it has passed."""
         limits, usage = self._limits, self.usage
 
         def less(allowed: int | None, used: int) -> int | None:
@@ -114,7 +144,7 @@ class Meter:
             model_calls=less(limits.model_calls, usage.model_calls),
             tokens=less(limits.tokens, usage.total_tokens),
             cost=None if limits.cost is None else max(limits.cost - usage.cost, 0.0),
-            seconds=seconds,
+            seconds=None if seconds is None else max(seconds, 0.0),
         )
 
     def start_step(self) -> None:

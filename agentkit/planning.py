@@ -113,6 +113,7 @@ class PlanRequest:
             no harm; None if nothing may begin before the plan is accepted. What it is told must be complete: a block
             that may still grow is not part of it.
         lessons: Where the agent's memory keeps lessons of failed tries; None without such a memory.
+        number: The number of the plan that is asked for, counted in the run from 1.
     """
 
     task: str
@@ -135,6 +136,7 @@ class PlanRequest:
     output: JsonSchema | None = None
     on_prefix: Callable[[Plan], None] | None = None
     lessons: LessonStore | None = None
+    number: int = 1
 
     def check(
         self,

@@ -339,6 +339,16 @@ async def test_when_the_good_lines_are_written_anew_what_had_begun_is_dropped(sh
     assert [event.number for event in result.events if isinstance(event, PlanProposed)] == [2]
 
 
+async def test_lines_bear_the_number_of_their_plan_after_one_was_dropped(shop: Shop) -> None:
+    first = 'a = look(name="a")\nb = look(name="b")\nc = lok(name="c")\n'
+    again = 'a = look(name="a")\nb = broken(name="b")\nanswer([a, b])\n'
+    result = await shop.run(first, again, TWO)
+    assert result.output == ["A", "B"]
+    assert [event.number for event in result.events if isinstance(event, PlanProposed)] == [2, 3]
+    lines = [(event.number, event.text) for event in result.events if isinstance(event, PlanLine)]
+    assert [line for line in lines if line[0] != 1] == [(3, line) for line in TWO.splitlines()]
+
+
 async def test_the_repairs_of_lines_and_of_plans_are_one_budget(shop: Shop) -> None:
     result = await shop.run(BAD, BAD, BAD, "never asked for", limits=Limits(repairs=2))
     assert result.status == "failed"
