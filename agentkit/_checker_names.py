@@ -94,6 +94,6 @@ def _unknown(name: str, scope: Mapping[str, object], path: tuple[str | int, ...]
         Code.UNKNOWN_NAME,
         path,
         f"nothing defines {name!r}.",
-        expected=f"one of: {visible}" if visible else "no name is defined here",
+        expected=f"one of: {visible}" if visible else "a name that is defined before; none is",
         suggestion=hint,
     )

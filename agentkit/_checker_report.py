@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from agentkit._checker_suggestions import instead
 from agentkit.diagnostics import Code, Diagnostic, Severity
 from agentkit.expressions.nodes import Expr, names
 from agentkit.types import Flow, Mismatch, Type, flows, mismatch
@@ -63,7 +64,13 @@ class Findings:
             found = mismatch(kind, target) or Mismatch((), "type", str(target), str(kind))
             literal = not names(expr)
             code = _CODES.get(found.kind, Code.MISTYPED_ARGUMENT) if literal else Code.CANNOT_FLOW
-            self.report(code, (*path, *found.path), f"{found.found} cannot be used here.", expected=found.expected)
+            self.report(
+                code,
+                (*path, *found.path),
+                f"{found.found} cannot be used here.",
+                expected=found.expected,
+                suggestion="" if found.path else instead(expr, kind, target),
+            )
         elif flow is Flow.MAYBE:
             self.note(path)
 

@@ -1,4 +1,4 @@
-"""Limits, policies and people that cannot be ones are refused where they are defined, not when something depends on them."""
+"""Limits, policies and people that cannot be ones are refused where they are defined, not when they are needed."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import pytest
 from agentkit import Agent, Limits, Policy, load_agent
 from agentkit.errors import DefinitionError
 from agentkit.testing import ScriptedModel
+
+METHODS = "approve(request) and answer(question, schema)"
 
 
 @pytest.mark.parametrize(
@@ -47,8 +49,7 @@ def test_a_word_that_is_no_approval_does_not_pass_for_one() -> None:
         ({"limits": {"steps": 3}}, "limits has to be a Limits, e.g. Limits(tool_calls=50), got {'steps': 3}"),
         (
             {"human": 3},
-            "human has to have the methods approve(request) and answer(question, schema), "
-            "and 3 lacks approve and answer",
+            f"human has to have the methods {METHODS}, and 3 lacks approve and answer",
         ),
         (
             {"tools": 3},
@@ -63,7 +64,7 @@ def test_an_agent_is_not_made_of_the_wrong_parts(options: dict[str, Any], said: 
 
 
 async def test_a_run_is_not_begun_under_the_wrong_rules() -> None:
-    with pytest.raises(DefinitionError, match="^limits has to be a Limits"):
+    with pytest.raises(DefinitionError, match=r"^limits has to be a Limits"):
         await Agent(ScriptedModel([])).run("Do it.", limits={"steps": 3})  # type: ignore[arg-type]
 
 

@@ -19,6 +19,7 @@ from agentkit.types import (
     LiteralType,
     NeverType,
     RefinedType,
+    StringType,
     Type,
     UnionType,
     element_at,
@@ -93,6 +94,17 @@ def _operation_on_any(op: str, known: Type) -> Type | None:
     if op in ("+", "*"):
         return ANY if may(known, _ADDED) else None
     return NUMBER if may(known, NUMBER) else None
+
+
+def operation_hint(op: str, left: Type, right: Type) -> str:
+    """What to write instead of an operation that there is not; empty if nothing is known."""
+    dates = [isinstance(t, StringType) and t.format in ("date", "date-time") for t in (left, right)]
+    if op in "+-" and dates[0] and may(right, NUMBER):
+        return f"Write add_days(date, {'-n' if op == '-' else 'n'})."
+    if op == "-" and all(dates):
+        return "Write days_between(start, end)."
+    texts = may(left, STRING) or may(right, STRING)
+    return 'Write an f-string, e.g. f"{a}{b}".' if texts and op in "+%" else ""
 
 
 def whole_or_number(t: Type) -> Type:

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import ClassVar, TypeAlias
 
 from agentkit.diagnostics import Code, Diagnostic
-from agentkit.expressions._operator_types import contained, element, operation, ordered, whole_or_number
+from agentkit.expressions._operator_types import contained, element, operation, operation_hint, ordered, whole_or_number
 from agentkit.expressions._texts import is_format, is_text_format
 from agentkit.expressions.functions import COMPARABLE, FUNCTIONS, Function, Parameter, items_of
 from agentkit.expressions.nodes import (
@@ -211,10 +211,8 @@ class _Typing:
         left, right = self.of(expr.left, scope), self.of(expr.right, scope)
         if (result := operation(expr.op, left, right)) is not None:
             return result
-        texts = flows(left, STRING) is not Flow.NO or flows(right, STRING) is not Flow.NO
-        hint = 'Write an f-string, e.g. f"{a}{b}".' if texts and expr.op in "+%" else ""
         message = f"{to_source(expr)}: cannot {_SIGNS[expr.op]} {left} and {right}."
-        return self.problem(Code.WRONG_OPERAND, message, suggestion=hint)
+        return self.problem(Code.WRONG_OPERAND, message, suggestion=operation_hint(expr.op, left, right))
 
     def _compare(self, expr: Compare, scope: Mapping[str, Type]) -> Type:
         left = self.of(expr.first, scope)
@@ -393,11 +391,9 @@ class _Typing:
     def _accepted(self, parameter: Parameter, kind: Type, expr: Expr, function: Function) -> bool:
         if flows(kind, parameter.accepts) is not Flow.NO and not _holds_wrong_items(kind, parameter.accepts):
             return True
-        self.problem(
-            Code.WRONG_OPERAND,
-            f"{function.name}: {to_source(expr)} is {kind}.",
-            f"{parameter.name}: {parameter.accepts}",
-        )
+        text = to_source(expr)
+        said = f"{text} cannot be used here" if text == str(kind) else f"{text} is {kind}"
+        self.problem(Code.WRONG_OPERAND, f"{function.name}: {said}.", f"{parameter.name}: {parameter.accepts}")
         return False
 
     def _template(self, expr: Template, scope: Mapping[str, Type]) -> Type:

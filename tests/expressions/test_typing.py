@@ -161,7 +161,7 @@ def _parsed(shown: str, kind: Type) -> Type:
         ("len(n)", Code.WRONG_OPERAND, "len: n is integer.", None, ""),
         ("sum(p.name for p in top)", Code.WRONG_OPERAND, None, "items: list[number]", ""),
         ("max(top)", Code.WRONG_OPERAND, None, "numbers or texts", "Give key=lambda item: item.field."),
-        ("add_days('soon', 1)", Code.WRONG_OPERAND, 'add_days: "soon" is "soon".', None, ""),
+        ("add_days('soon', 1)", Code.WRONG_OPERAND, 'add_days: "soon" cannot be used here.', None, ""),
         ("f'{top:.2f}'", Code.WRONG_OPERAND, None, "a number or a text", ""),
         ("f'{x:dollars}'", Code.WRONG_OPERAND, 'format: "dollars" is not a format for a number.',
          'one such as ".2f" or ","', ""),
