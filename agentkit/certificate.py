@@ -82,8 +82,14 @@ class Certificate:
             self._cost(),
             "writes: " + ", ".join(sorted(set(self.writes.values()))) if self.writes else "no writes",
             f"asks approval for {', '.join(self.approvals)}" if self.approvals else "",
+            self._subgoals(),
         ]
         return "; ".join(part for part in parts if part)
+
+    def _subgoals(self) -> str:
+        if self.subgoals == 0:
+            return ""
+        return f"besides {_at_most(self.subgoals, 'subgoal')}, planned when reached"
 
     def _cost(self) -> str:
         if self.cost is None:

@@ -38,6 +38,7 @@ async def sales(channel: Literal["web", "shop"], limit: int | None = None) -> li
 
 
 TOOLS = Toolbox(BASIC, sales)
+BESIDES = "besides at most 1 subgoal, planned when reached"
 
 
 def found(*steps: Any, **options: Any) -> list[tuple[str, str]]:
@@ -390,7 +391,7 @@ def test_a_loop_of_unknown_length_is_not_bounded_and_the_certificate_says_so() -
         ),
         (
             Certificate(cost=0.5, subgoals=1),
-            "no tool calls; no model calls; at most $0.5 besides what the model costs; no writes",
+            f"no tool calls; no model calls; at most $0.5 besides what the model costs; no writes; {BESIDES}",
         ),
         (Certificate(cost=None), "no tool calls; no model calls; cost not bounded; no writes"),
     ],
@@ -439,3 +440,12 @@ def test_a_block_cannot_refer_to_the_step_that_it_is_in(around: list[str]) -> No
 def test_what_is_given_to_a_subgoal_needs_a_name_that_its_plan_can_use() -> None:
     found = check(read_python('a = subgoal("find", _after=1)\nanswer(a)', BASIC), BASIC)
     assert [(problem.code, problem.path) for problem in found.errors] == [(Code.INVALID_ID, ("a", "inputs", "_after"))]
+
+
+def test_a_certificate_in_words_tells_of_what_it_does_not_bound() -> None:
+    """A subgoal is planned by the model when it is reached: its calls are in no bound yet."""
+    step = {"id": "s", "kind": "subgoal", "goal": "Choose a hat."}
+    report = report_of(step, answer="${s}")
+    assert str(report.require().certificate) == (
+        f"no tool calls; no model calls; what the model costs is not bounded; no writes; {BESIDES}"
+    )
