@@ -24,6 +24,7 @@ MAX_DEPTH = 50
 MAX_DIGITS = 1_000
 
 CONSTANTS = ("pi", "e", "E", "I", "oo")
+_INFINITY = ("inf", "infinity")
 FUNCTIONS = {
     "abs": (1, 1), "Abs": (1, 1), "sqrt": (1, 1), "cbrt": (1, 1), "exp": (1, 1), "ln": (1, 1), "log": (1, 2),
     "log2": (1, 1), "log10": (1, 1), "sin": (1, 1), "cos": (1, 1), "tan": (1, 1), "asin": (1, 1), "acos": (1, 1),
@@ -205,7 +206,8 @@ class _Parser:
             self.fail(f"a number, a name or '(' was expected, not {token.text!r}")
 
     def _name(self) -> None:
-        name = self.ahead.text
+        word = self.ahead.text
+        name = "oo" if word.lower() in _INFINITY else word
         called = self._tokens[self._next + 1].text == "("
         if name in FUNCTIONS:
             if not called:

@@ -47,6 +47,7 @@ _OPERATOR_CODES = frozenset(
     }
 )
 _UNSAFE_FUNCTIONS = frozenset({"load_extension", "fts3_tokenizer", "readfile", "writefile", "edit"})
+_JSON_TABLES = ("json_each", "json_tree")
 _IDENTIFIER = re.compile(r"[A-Za-z_][\w$]*")
 
 
@@ -109,6 +110,7 @@ class Database:
         if len(sql) > MAX_SQL:
             raise ModelRetry(f"the SQL has {len(sql)} characters; at most {MAX_SQL} are taken")
         with self.explained(connection, sql, writing=writing):
+            _connect_virtual_tables(connection, sql)
             connection.set_authorizer(_authorizer(writing=writing))
             return connection.execute(sql, tuple(parameters))
 
@@ -137,6 +139,8 @@ class Database:
             return ModelRetry(f"this statement is not allowed here ({message}); write {wanted}")
         if "one statement at a time" in message:
             return ModelRetry("give one statement at a time, without anything after its semicolon")
+        if isinstance(error, OverflowError):
+            return ModelRetry("a parameter is a whole number beyond 64 bits, which SQLite has not; pass it as text")
         if "number of bindings" in message:
             return ModelRetry(f"{message.removesuffix('.')}; write one '?' for each item of parameters")
         connection.set_progress_handler(None, 0)
@@ -150,6 +154,26 @@ def table_names(connection: sqlite3.Connection) -> list[tuple[str, str]]:
         "WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name"
     )
     return [(str(name), str(kind)) for name, kind in found]
+
+
+def _connect_virtual_tables(connection: sqlite3.Connection, sql: str) -> None:
+    """Let SQLite set up the virtual tables that a statement names, such as full-text indexes and ``json_each``.
+
+    That looks like a write to the schema, which the authorizer would refuse. Only tables that the database has, and
+    the functions that SQLite itself has for JSON, are set up.
+    """
+    named = {word.lower() for word in _IDENTIFIER.findall(sql)}
+    found = connection.execute("SELECT name FROM sqlite_schema WHERE sql LIKE 'CREATE VIRTUAL TABLE%'")
+    tables = [quoted(str(name)) for (name,) in found if str(name).lower() in named]
+    for table in [*tables, *(function for function in _JSON_TABLES if function in named)]:
+        # One whose module is missing, or that needs arguments, says so when the statement itself runs.
+        with contextlib.suppress(sqlite3.OperationalError):
+            connection.execute(f"SELECT 1 FROM {table} LIMIT 0")
+
+
+def quoted(name: str) -> str:
+    """A name as SQL spells any name."""
+    return '"' + name.replace('"', '""') + '"'
 
 
 def columns_of(connection: sqlite3.Connection, table: str) -> list[Column]:
@@ -197,9 +221,11 @@ def distinct_names(names: Sequence[str]) -> list[str]:
 
 
 def _authorizer(*, writing: bool) -> Callable[[int, str | None, str | None, str | None, str | None], int]:
-    def allowed(action: int, _: str | None, name: str | None, __: str | None, ___: str | None) -> bool:
+    def allowed(action: int, first: str | None, name: str | None, __: str | None, ___: str | None) -> bool:
         if action == sqlite3.SQLITE_FUNCTION:
             return (name or "").lower() not in _UNSAFE_FUNCTIONS
+        if action == sqlite3.SQLITE_PRAGMA:
+            return (first, name) == ("data_version", None)  # what full-text indexes ask for by themselves
         return action in _READING or (writing and action not in _NEVER)
 
     return lambda *request: sqlite3.SQLITE_OK if allowed(*request) else sqlite3.SQLITE_DENY

@@ -23,6 +23,7 @@ from agentkit.tools._sqlite import (
     columns_of,
     distinct_names,
     json_value,
+    quoted,
     table_names,
 )
 
@@ -164,10 +165,9 @@ def _list_tables(database: Database) -> list[TableInfo]:
 
 
 def _count_rows(connection: sqlite3.Connection, table: str) -> int | None:
-    quoted = '"' + table.replace('"', '""') + '"'
     # A large table runs into the time limit, a virtual one may lack its module: the rest of the schema still counts.
     with contextlib.suppress(sqlite3.OperationalError):
-        return int(connection.execute(f"SELECT count(*) FROM {quoted}").fetchone()[0])
+        return int(connection.execute(f"SELECT count(*) FROM {quoted(table)}").fetchone()[0])
     return None
 
 

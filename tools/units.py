@@ -25,6 +25,7 @@ MAX_EXPONENT = 9
 
 _FACTOR = re.compile(r"\s*(?P<name>[^\W\d_][\w°%]*|[°%]\w*)\s*(?:(?:\^|\*\*)?\s*(?P<exponent>[-+]?\d+))?")
 _OPERATOR = re.compile(r"\s*(?P<divide>/|\bper\b)|\s*(?P<times>[*·×]|(?=[^\W\d_°%]))")
+_GLUED = re.compile(r"(?P<name>\D+)(?P<exponent>[2-9])")
 _SUPERSCRIPTS = str.maketrans({"²": "^2", "³": "^3", "⁻": "-", "¹": "1"})
 _POWER_WORDS = {"square": 2, "sq": 2, "cubic": 3, "cu": 3}
 _ALIASES = {
@@ -34,6 +35,7 @@ _ALIASES = {
 _TEMPERATURE_NAME = re.compile(r"(?i)°|deg|kelvin|celsius|fahrenheit|rankine")
 _TEMPERATURES = {"C": "degC", "F": "degF", "K": "kelvin", "R": "degR"}
 
+_LOWEST = {"kelvin": 0.0, "degree_Rankine": 0.0, "degree_Celsius": -273.15, "degree_Fahrenheit": -459.67}
 _OFFSETS = ("degree_Celsius", "degree_Fahrenheit")
 
 Factors = tuple[tuple[str, int], ...]
@@ -56,6 +58,7 @@ def convert_unit(value: float, from_unit: str, to_unit: str) -> float:
     source, target = _unit(from_text), _unit(to_text)
     _check_compatible(from_unit, source, to_unit, target)
     registry = _registry()
+    _check_temperature(value, source, from_unit)
     try:
         result = float(registry.Quantity(value, source).to(target).magnitude)
     except (_pint_error(), ArithmeticError) as error:
@@ -141,7 +144,11 @@ def _parse(text: str) -> Factors:
             raise ModelRetry(
                 f"{text!r} is too complex: take {MAX_FACTORS} units at most, exponents up to {MAX_EXPONENT}"
             )
-        factors.append((match["name"], sign * exponent))
+        name, digits = _glued(match["name"]) if match["exponent"] is None else (match["name"], 1)
+        exponent *= digits
+        if abs(exponent) > MAX_EXPONENT:
+            raise ModelRetry(f"{text!r} is too complex: take exponents up to {MAX_EXPONENT}")
+        factors.append((name, sign * exponent))
         if not rest[at:].strip():
             return tuple(factors)
         operator = _OPERATOR.match(rest, at)
@@ -152,6 +159,12 @@ def _parse(text: str) -> Factors:
         at, power = operator.end(), 1
         divided = operator["divide"] is not None
         sign = -1 if divided else 1
+
+
+def _glued(name: str) -> tuple[str, int]:
+    """A name with its exponent right behind it, as in ``m2``, unless there is a unit of that name."""
+    match = _GLUED.fullmatch(name)
+    return (match["name"], int(match["exponent"])) if match and not _known(name) else (name, 1)
 
 
 def _known(name: str) -> bool:
@@ -172,6 +185,17 @@ def _canonical(name: str, text: str) -> str:
     hint = f"did you mean {' or '.join(map(repr, near))}?" if near else "write its English name, such as 'kilogram'"
     where = "" if name == text else f" in {text!r}"
     raise ModelRetry(f"unknown unit {name!r}{where}; {hint} (currencies are not units)")
+
+
+def _check_temperature(value: float, unit: Any, text: str) -> None:
+    """Refuse a temperature below absolute zero: there is none, so it is a mistake."""
+    name = str(unit)
+    lowest = _LOWEST.get(name)
+    if lowest is not None and value < lowest:
+        raise ModelRetry(
+            f"{value:g} {text!r} is below absolute zero, which is {lowest:g} {text!r}; "
+            "for a difference of temperatures write 'delta_degC' or 'delta_degF'"
+        )
 
 
 def _check_compatible(from_text: str, source: Any, to_text: str, target: Any) -> None:

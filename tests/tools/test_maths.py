@@ -235,6 +235,7 @@ def test_differentiates_and_integrates() -> None:
     assert integrate("x^2") == "x**3/3"
     assert integrate("x^2", "x", "0", "1") == "1/3"
     assert integrate("exp(-x^2)", "x", "-oo", "oo") == "sqrt(pi)"
+    assert integrate("exp(-x^2)", "x", "-inf", "Infinity") == "sqrt(pi)"
 
 
 def test_symbolic_results_can_be_calculated_with() -> None:

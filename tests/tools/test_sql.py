@@ -300,7 +300,6 @@ async def test_a_missing_or_broken_file_is_named(tmp_path: Path) -> None:
 async def test_parameters_are_scalars(shop: Shop) -> None:
     with pytest.raises(ToolInputError):
         await shop.query("SELECT ?", {"a": 1})
-    assert await shop.refusal("run_query", "SELECT ?", 2**70) == "Python int too large to convert to SQLite INTEGER"
     assert (await shop.query("SELECT ? AS a, ? AS b, ? AS c", None, True, "x"))["rows"] == [
         {"a": None, "b": 1, "c": "x"}
     ]
@@ -321,3 +320,30 @@ def test_limits_have_to_be_positive(path: Path) -> None:
     with pytest.raises(DefinitionError) as refusal:
         sqlite_tools(path, max_rows=0)
     assert str(refusal.value) == "max_rows and timeout must be positive, not 0 and 5.0"
+
+
+async def test_queries_read_json_with_sqlites_own_tables(shop: Shop) -> None:
+    found = await shop.query("SELECT value FROM json_each('[1, 2]')")
+    assert found["rows"] == [{"value": 1}, {"value": 2}]
+    found = await shop.query(
+        "SELECT p.name, t.value FROM products p, json_tree(json_object('n', p.id)) t WHERE t.key = 'n'"
+    )
+    assert len(found["rows"]) == 3
+
+
+async def test_queries_read_full_text_indexes_and_cannot_change_them(path: Path) -> None:
+    connection = sqlite3.connect(path)
+    connection.executescript("CREATE VIRTUAL TABLE notes USING fts5(text); INSERT INTO notes VALUES ('a warm coat')")
+    connection.close()
+    shop = Shop(path)
+    assert (await shop.query("SELECT text FROM notes WHERE notes MATCH 'coat'"))["rows"] == [{"text": "a warm coat"}]
+    for sql in ("INSERT INTO notes VALUES ('x')", "INSERT INTO notes(notes) VALUES ('delete-all')", "DROP TABLE notes"):
+        assert "not allowed here" in await shop.refusal("run_query", sql)
+    await shop.execute("INSERT INTO notes VALUES ('a hat')")
+    assert (await shop.query("SELECT count(*) AS n FROM notes"))["rows"] == [{"n": 2}]
+
+
+async def test_a_parameter_beyond_64_bits_is_told(shop: Shop) -> None:
+    assert await shop.refusal("run_query", "SELECT ?", 10**30) == (
+        "a parameter is a whole number beyond 64 bits, which SQLite has not; pass it as text"
+    )

@@ -48,10 +48,26 @@ def test_there_and_back_is_the_same_weight(kilograms: float) -> None:
         (1, "Kilograms", "g", 1000),
         (1, "KM", "m", 1000),
         (-3, "km", "m", -3000),
+        (2, "m2", "cm2", 20_000),
+        (1, "kg/m3", "g/cm3", 0.001),
+        (-40, "degC", "degF", -40),
+        (-5, "delta_degC", "kelvin", -5),
     ],
 )
 def test_converts(value: float, source: str, target: str, result: float) -> None:
     assert convert_unit(value, source, target) == pytest.approx(result, rel=1e-11)
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "lowest"), [(-300, "degC", "-273.15"), (-500, "F", "-459.67"), (-1, "K", "0")]
+)
+def test_a_temperature_below_absolute_zero_is_refused(value: float, unit: str, lowest: str) -> None:
+    with pytest.raises(ModelRetry) as caught:
+        convert_unit(value, unit, "kelvin")
+    assert str(caught.value) == (
+        f"{value} {unit!r} is below absolute zero, which is {lowest} {unit!r}; "
+        "for a difference of temperatures write 'delta_degC' or 'delta_degF'"
+    )
 
 
 @pytest.mark.parametrize(
