@@ -6,36 +6,14 @@ from collections.abc import Mapping, Sequence
 
 from agentkit._entrance import Acts
 from agentkit.errors import DefinitionError
-from agentkit.limits import Limits
 from agentkit.messages import Json, Message
 from agentkit.plan import JsonSchema
 from agentkit.planning import PlanRequest, ToolChoice
-from agentkit.policy import Policy
 from agentkit.remembering import Owner, Remembers, RunMemory
 from agentkit.run import Run
 from agentkit.task import Task, check_constraints
 from agentkit.toolbox import Toolbox
 from agentkit.types import to_schema, type_of_value, widen
-
-
-def check_rules(*, policy: object = None, limits: object = None, human: object = None) -> None:
-    """Refuse rules of a run that are of another type, before anything runs under them; None is no rule.
-
-    Raises:
-        DefinitionError: One is; the message says what was expected.
-    """
-    for name, value, kind in (("policy", policy, Policy), ("limits", limits, Limits)):
-        if value is not None and not isinstance(value, kind):
-            raise DefinitionError(f"{name} has to be a {kind.__name__}, e.g. {_RULES[name]}, got {value!r}")
-    lacking = [name for name in ("approve", "answer") if not callable(getattr(human, name, None))]
-    if human is not None and lacking:
-        raise DefinitionError(
-            f"human has to have the methods approve(request) and answer(question, schema), and {human!r} lacks "
-            f"{' and '.join(lacking)}"
-        )
-
-
-_RULES = {"policy": "Policy(writes='auto')", "limits": "Limits(tool_calls=50)"}
 
 
 def request_of(

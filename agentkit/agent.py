@@ -11,7 +11,7 @@ from typing import Any, ClassVar, NamedTuple, Self
 
 from agentkit._entrance import acting, enter
 from agentkit._loop import Ended, Loop, Prepare
-from agentkit._requests import check_rules, remembered, request_of
+from agentkit._requests import remembered, request_of
 from agentkit._schema_remote import schema_problems
 from agentkit._subgoals import Subgoals
 from agentkit.cache import CacheStore
@@ -145,8 +145,7 @@ class Agent:
             if value is not None:
                 setattr(self, attribute, value)
         self.name = self.name or type(self).__name__
-        check_rules(policy=self.policy, limits=self.limits, human=self.human)
-        self.toolbox = Toolbox(tools_of(self), type(self).tools, tools)
+        self.toolbox = Toolbox(*tools_of(self), *type(self).tools, *tools)
         self.model = None if self.model is None else resolve_model(self.model)
         self.planner = from_data(self.planner or "plan_execute")
         if self.output_schema is not None and (problems := schema_problems(self.output_schema, "output")):
@@ -405,7 +404,7 @@ class Agent:
         *,
         user: str = "",
     ) -> Run:
-        check_rules(limits=(limits := limits or self.limits), human=human)
+        limits = limits or self.limits
         return Run(
             id=run_id,
             limits=limits,

@@ -6,11 +6,8 @@ from typing import Any
 
 import pytest
 
-from agentkit import Agent, Limits, Policy, load_agent
+from agentkit import Limits, Policy, load_agent
 from agentkit.errors import DefinitionError
-from agentkit.testing import ScriptedModel
-
-METHODS = "approve(request) and answer(question, schema)"
 
 
 @pytest.mark.parametrize(
@@ -40,32 +37,6 @@ def test_a_word_that_is_no_approval_does_not_pass_for_one() -> None:
     assert str(caught.value) == (
         "a policy says 'auto', 'ask' or 'never', and writes is 'yes'; tools['send_*'] is 'allow'"
     )
-
-
-@pytest.mark.parametrize(
-    ("options", "said"),
-    [
-        ({"policy": "auto"}, "policy has to be a Policy, e.g. Policy(writes='auto'), got 'auto'"),
-        ({"limits": {"steps": 3}}, "limits has to be a Limits, e.g. Limits(tool_calls=50), got {'steps': 3}"),
-        (
-            {"human": 3},
-            f"human has to have the methods {METHODS}, and 3 lacks approve and answer",
-        ),
-        (
-            {"tools": 3},
-            "these tools do not make a toolbox:\n  - 3 is not a tool: give tools, toolboxes or iterables of them",
-        ),
-    ],
-)
-def test_an_agent_is_not_made_of_the_wrong_parts(options: dict[str, Any], said: str) -> None:
-    with pytest.raises(DefinitionError) as caught:
-        Agent(ScriptedModel([]), **options)
-    assert str(caught.value) == said
-
-
-async def test_a_run_is_not_begun_under_the_wrong_rules() -> None:
-    with pytest.raises(DefinitionError, match=r"^limits has to be a Limits"):
-        await Agent(ScriptedModel([])).run("Do it.", limits={"steps": 3})  # type: ignore[arg-type]
 
 
 def test_a_file_tells_the_line_of_a_limit_that_is_none(tmp_path: Any) -> None:
