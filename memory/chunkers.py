@@ -91,10 +91,14 @@ def chunk_markdown(content: bytes, size: int) -> list[Chunk]:
     def note(start: int, end: int, *, head: int | None = None) -> None:
         blocks.append(_Lines(tuple(title for _, title in headings), start, end, head))
 
+    done = front
     for index, token in enumerate(tokens):
         if token.level != 0 or token.map is None:
             continue
         start, end = token.map
+        if any(line.strip() for line in lines[done:start]):
+            note(done, start)  # what is no block: notes, and what links refer to
+        done = end
         if token.type == "heading_open":
             level = int(token.tag[1:])
             if bare is not None and level <= headings[-1][0]:
@@ -106,6 +110,8 @@ def chunk_markdown(content: bytes, size: int) -> list[Chunk]:
             bare = None
     if bare is not None:
         note(*bare)
+    if any(line.strip() for line in lines[done:]):
+        note(done, len(lines))
     return list(_packed_blocks(lines, blocks, size))
 
 

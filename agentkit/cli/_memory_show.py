@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from datetime import datetime
+from textwrap import shorten
 
 import typer
 
@@ -12,12 +13,15 @@ from agentkit.cli._memory_stores import SHORT
 from agentkit.memory import Memory, Recalled, Scope
 from agentkit.messages import Json
 
+_SHOWN = 200
+"""Characters of a text that are shown where it is one of many; pieces of documents are long."""
+
 
 def line(memory: Memory) -> str:
     """A memory on one line: id, kind, owner, day, text."""
     day = _time(memory.created, "%Y-%m-%d")
     ended = "" if memory.is_current(time.time()) else " (ended)"
-    text = " ".join(memory.indexed_text.split())
+    text = shorten(memory.indexed_text, _SHOWN, placeholder=" …")
     return f"{memory.id[:SHORT]:<{SHORT}}  {memory.kind:<10}  {_owner(memory.scope):<12}  {day}{ended}  {text}"
 
 

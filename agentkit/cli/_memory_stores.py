@@ -13,7 +13,7 @@ import typer
 
 from agentkit.embeddings import Embedder, MiniLM, OpenAIEmbedder
 from agentkit.errors import DefinitionError, MemoryStoreError, UnknownMemoryError
-from agentkit.memory import ChromaStore, Memory, MemoryStore, Scope, SqliteStore, stored_embedder
+from agentkit.memory import ChromaStore, Filter, Memory, MemoryStore, Scope, SqliteStore, stored_embedder
 
 SHORT = 12
 """Characters of an id that are shown where space is scarce."""
@@ -153,6 +153,20 @@ class Place:
             names = ", ".join(sorted(memory.id for memory in found)[:5])
             raise MemoryStoreError(f"{len(found)} memories have an id that begins with {id!r}: {names}; say more of it")
         return found[0]
+
+    async def pieces(self, store: MemoryStore, document: str) -> list[Memory]:
+        """The pieces of a document, by its name.
+
+        Raises:
+            UnknownMemoryError: There is none in the scope.
+        """
+        found = await store.list(Filter(("document",), {"source": document}), scope=self.scope)
+        if not found:
+            raise UnknownMemoryError(
+                f"there is no document {document!r} in {self.where!r}{_for(self.scope)}; "
+                "agentkit memory list --kind document shows them"
+            )
+        return sorted(found, key=lambda memory: int(memory.metadata["part"]))
 
 
 def _for(scope: Scope) -> str:

@@ -248,7 +248,12 @@ async def _changed(store: MemoryStore, old: Memory, changes: dict[str, Any], sco
 
 @app.command()
 def forget(
-    ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Memories' ids, or the beginnings of them.")],
+    ids: Annotated[
+        list[str] | None, typer.Argument(metavar="ID...", help="Memories' ids, or the beginnings of them.")
+    ] = None,
+    document: Annotated[
+        list[str] | None, typer.Option("--document", metavar="NAME", help="A document that was ingested, whole.")
+    ] = None,
     versions: Annotated[bool, typer.Option("--history", help="Also what they replaced and were replaced by.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     journal: Annotated[
@@ -265,15 +270,18 @@ def forget(
     session: _Session = "*",
 ) -> None:
     """Delete memories for good: text, words and vector; journals get a mark in place of what it said."""
+    if not ids and not document:
+        raise DefinitionError("nothing is named that could be forgotten; give memories' ids, or --document NAME")
     place = _place(store, records, embedder, user, agent, session)
     journals = [written_journal(path) for path in journal] if journal else [open_journal(None)]
     trails = [AuditTrail(_existing(path)) for path in audit or ()]
-    asyncio.run(_forget(place, ids, journals, trails, versions=versions, yes=yes))
+    asyncio.run(_forget(place, ids or (), document or (), journals, trails, versions=versions, yes=yes))
 
 
 async def _forget(
     place: Place,
     ids: Sequence[str],
+    documents: Sequence[str],
     journals: Sequence[JournalStore],
     trails: Sequence[AuditTrail],
     *,
@@ -281,7 +289,10 @@ async def _forget(
     yes: bool,
 ) -> None:
     async with place.open() as opened:
-        named = {memory.id: memory for memory in [await place.find(opened, id) for id in ids]}
+        found = [await place.find(opened, id) for id in ids]
+        for name in documents:
+            found += await place.pieces(opened, name)
+        named = {memory.id: memory for memory in found}
         chain = {one.id: one for id in named for one in await history(opened, id, scope=place.scope)}
         gone = chain if versions else named
         for memory in gone.values():

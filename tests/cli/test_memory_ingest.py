@@ -9,7 +9,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from agentkit.cli.main import app
-from tests.memory.doubles import pdf
+from agentkit.journal import JournalStore
+from tests.memory.doubles import holding, pdf
 
 WORDS_ONLY = (
     "this store has no embedder, so memories are found by their words only; for meaning too: "
@@ -113,6 +114,28 @@ def test_an_interrupted_ingest_says_that_it_can_be_finished(
     assert done.exit_code == 130
     assert done.stderr.splitlines()[-1] == (
         "agentkit: interrupted; what is done is kept, and ingesting again goes on from there."
+    )
+
+
+def test_a_document_is_forgotten_whole(folder: Path, tmp_path: Path) -> None:
+    store, journal = tmp_path / "memory.db", tmp_path / "runs.sqlite"
+    JournalStore(journal).close()
+    (folder / "long.txt").write_text("\n\n".join(f"Paragraph {n} about qqfrob. {'word ' * 60}" for n in range(12)))
+    call("ingest", folder, "--store", store)
+    unknown = call("forget", "--document", "lnog.txt", "--user", "anna", "--journal", journal, "--store", store)
+    assert str(unknown.exception) == (
+        f"there is no document 'lnog.txt' in {str(store)!r} for user 'anna'; "
+        "agentkit memory list --kind document shows them"
+    )
+    done = call("forget", "--document", "long.txt", "--yes", "--journal", journal, "--store", store)
+    assert done.stdout == "forgot 4 memories; redacted 0 events of 0 runs\n"
+    lines = done.stderr.splitlines()
+    assert "long.txt Paragraph 0 about qqfrob." in lines[0]
+    assert lines[0].endswith(" word …")
+    assert len(lines[0]) < 260
+    assert holding(tmp_path, "qqfrob") == ["long.txt"]
+    assert str(call("forget", "--store", store).exception) == (
+        "nothing is named that could be forgotten; give memories' ids, or --document NAME"
     )
 
 

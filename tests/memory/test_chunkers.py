@@ -27,7 +27,8 @@ def test_no_content_breaks_a_chunker(ending: str, content: bytes) -> None:
 
 
 @given(
-    st.sampled_from([".md", ".txt", ".py", ".go"]), st.lists(st.sampled_from(["# A", "word", "", "def f():", "- x"]))
+    st.sampled_from([".md", ".txt", ".py", ".go"]),
+    st.lists(st.sampled_from(["# A", "word", "", "def f():", "- x", "[^1]: note", "[a]: /b"])),
 )
 def test_no_word_of_a_text_is_lost(ending: str, lines: list[str]) -> None:
     pieces = chunk(f"x{ending}", "\n".join(lines).encode(), 30)
@@ -173,6 +174,14 @@ def test_what_a_page_says_about_itself_is_no_heading() -> None:
     assert chunk("a.md", b"---\ntitle: Hats\n---\n# Red\n\nSold out.\n") == [
         Chunk("---\ntitle: Hats\n---", (), "lines 1-3"),
         Chunk("Sold out.", ("Red",), "line 6"),
+    ]
+
+
+def test_notes_and_what_links_refer_to_are_kept() -> None:
+    page = "# Hats\n\nRed.[^1] See [here].\n\n[^1]: Or orange.\n\n# Shop\n\nOpen.\n\n[here]: /hats\n"
+    assert chunk("a.md", page.encode()) == [
+        Chunk("Red.[^1] See [here].\n\n[^1]: Or orange.", ("Hats",), "lines 3-5"),
+        Chunk("Open.\n\n[here]: /hats", ("Shop",), "lines 9-11"),
     ]
 
 
