@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from agentkit.memory.deciding import Related
-from agentkit.memory.extraction import Candidate
+from agentkit.memory.extraction import EVERYTHING_ABOUT_THE_USER, Candidate
 from agentkit.memory.records import Filter, Kind, Memory, Scope
 from agentkit.memory.statements import Grammar
 from agentkit.memory.store import MemoryStore
@@ -13,6 +13,7 @@ from agentkit.memory.store import MemoryStore
 SUBJECT, RELATION = "subject", "relation"
 """The names in the metadata by which a statement is found again."""
 
+_LEARNT: tuple[Kind, ...] = ("fact", "preference", "episode", "lesson", "skill")
 _STATEMENTS: tuple[Kind, ...] = ("fact", "preference", "episode")
 _MOST_SAID = 50
 
@@ -28,10 +29,13 @@ async def related(
         grammar: Reads statements.
         scope: On whose behalf.
         owner: Whose the new memory would be: only what reaches at least as far is compared with it.
-        now: Unix seconds; what is not true any more is left out.
+        now: Unix seconds; what is not true any more is left out, unless it is to be forgotten.
         similar: How many alike ones, by words and by meaning each.
     """
-    only = Filter(_kinds(candidate), at=now)
+    if candidate.forget and candidate.text == EVERYTHING_ABOUT_THE_USER:
+        every = await store.list(Filter(_LEARNT), scope=scope)
+        return [Related(memory) for memory in every if scope.user and memory.scope.user == scope.user]
+    only = Filter(_kinds(candidate), at=None if candidate.forget else now)
     found: dict[str, Related] = {}
     text = f"{candidate.context}\n{candidate.text}" if candidate.context else candidate.text
     if store.embedder is not None:

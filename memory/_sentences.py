@@ -20,6 +20,8 @@ _ADVERBS = (
     "recently|still|sometimes|usually"
 )
 _I_DO = re.compile(rf"\b[Ii]\b((?: (?:{_ADVERBS}))*) (\w+)")
+_OF_ONESELF = re.compile(r"(?:(?:no|well|actually|sorry|yes|ok(?:ay)?|oh)\b,? )*(?:I\b|my )", re.IGNORECASE)
+"""How a sentence begins in which a comma before "I" parts two statements; after "When I …" it does not."""
 _FIRST_PERSON = re.compile(r"\b(I|my|me|mine|myself)\b", re.IGNORECASE)
 _OTHERS = {"i": "the user", "my": "the user's", "me": "the user", "mine": "the user's", "myself": "themselves"}
 _AS_IT_IS = re.compile(
@@ -45,8 +47,17 @@ def sentences(text: str) -> list[str]:
 
 
 def clauses(sentence: str) -> list[str]:
-    """The parts of a sentence in each of which the user says something of themselves: "I …, and my …"."""
-    return re.split(r",? (?:and|but) (?=I\b|my |My )|; (?=I\b|my |My )", sentence)
+    """The parts of a sentence in each of which the user says something of themselves: "I …, and my …", "I …, I …"."""
+    parts = re.split(r",? (?:and|but) (?=I\b|my |My )|; (?=I\b|my |My )", sentence)
+    return [piece for part in parts for piece in (_spliced(part) if _OF_ONESELF.match(part) else [part])]
+
+
+def _spliced(part: str) -> list[str]:
+    """The statements of a sentence that only commas part; "No, I …" and "…, I think, …" are one."""
+    pieces = re.split(r", (?=I (?!think|guess|believe|suppose|know|hope|mean)|I'|my )", part)
+    if re.search(r"\b(?:I|my)\b", pieces[0], re.IGNORECASE) is None and len(pieces) > 1:
+        pieces[:2] = [f"{pieces[0]}, {pieces[1]}"]
+    return pieces
 
 
 def long_forms(text: str) -> str:

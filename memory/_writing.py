@@ -78,7 +78,7 @@ class Writing:
     ) -> Written:
         """Carry out a verdict. Targets that were replaced since stand for what replaced them."""
         order = _Order(candidate, scope, owner, source, now)
-        targets = await self._targets(verdict.targets, scope)
+        targets = await self._targets(verdict.targets, scope, as_they_are=candidate.forget)
         if verdict.opinion == "insert" or (verdict.opinion not in ("insert", "ignore") and not targets):
             return await self._insert(order, verdict.why)
         match verdict.opinion:
@@ -108,12 +108,15 @@ class Writing:
         await self._store.update(new, scope=scope)
         return new
 
-    async def _targets(self, ids: Sequence[str], scope: Scope) -> list[Memory]:
-        """What the targets are by now: an earlier decision of the same turn may have replaced them."""
+    async def _targets(self, ids: Sequence[str], scope: Scope, *, as_they_are: bool) -> list[Memory]:
+        """What the targets are by now: an earlier decision of the same turn may have replaced them.
+
+        What is to be forgotten is forgotten with its history, so that is taken as it is.
+        """
         found: dict[str, Memory] = {}
         for id in ids:
             memory = await self._store.get(id, scope=scope)
-            while memory is not None and memory.superseded_by:
+            while memory is not None and memory.superseded_by and not as_they_are:
                 memory = await self._store.get(memory.superseded_by, scope=scope)
             if memory is not None:
                 found[memory.id] = memory

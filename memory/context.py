@@ -7,6 +7,7 @@ from collections.abc import Iterable, MutableMapping, Sequence
 from dataclasses import dataclass
 
 from agentkit.errors import DefinitionError
+from agentkit.memory._checks import check_least, check_part
 from agentkit.memory.policies import Buffer, ContextPolicy, View
 from agentkit.memory.units import Unit, handle_of, measured, split
 from agentkit.messages import Json, Message, ModelProfile, user
@@ -68,7 +69,7 @@ class ContextBuilder:
         longest_output: Tokens that a tool output is cut to.
 
     Raises:
-        DefinitionError: The reserve is not from 0 to below 1.
+        DefinitionError: The reserve is not from 0 to below 1, the policy is none, or a number is too small.
     """
 
     def __init__(
@@ -81,6 +82,10 @@ class ContextBuilder:
     ) -> None:
         if not 0 <= reserve < 1:
             raise DefinitionError(f"reserve is {reserve!r}; expected a share of the context window from 0 to below 1")
+        check_part("ContextBuilder(policy", policy, "choose", "a policy, such as LastTurns(10)")
+        if window is not None:
+            check_least("ContextBuilder(window", window, 1, "tokens")
+        check_least("ContextBuilder(longest_output", longest_output, 1, "tokens")
         self.policy = policy or Buffer()
         self.reserve = reserve
         self.window = window

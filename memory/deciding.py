@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol, TypeAlias
 
-from agentkit.lexical import query_words
-from agentkit.memory.extraction import WISH, Candidate
+from agentkit.lexical import STOP_WORDS, query_words
+from agentkit.memory.extraction import EVERYTHING_ABOUT_THE_USER, WISH, Candidate
 from agentkit.memory.records import Memory
 from agentkit.memory.statements import Grammar, Statement, is_over
 from agentkit.run import Run
@@ -115,6 +115,9 @@ class RuleDecider:
         return next((verdict for one in related if (verdict := _within(candidate.text, one.memory))), inserted())
 
     def _forget(self, candidate: Candidate, related: Sequence[Related]) -> Verdict:
+        if candidate.text == EVERYTHING_ABOUT_THE_USER and related:
+            every = tuple(one.memory.id for one in related)
+            return Verdict("delete", every, why="the user asked to forget everything")
         asked = self._grammar.read(candidate.text)
         found = [
             one.memory.id
@@ -234,7 +237,7 @@ def speak_of_the_same(one: str, other: str) -> bool:
 
 def _contained(asked: str, text: str) -> bool:
     """Whether all words that count of what is asked are in a text, in any order."""
-    words = set(query_words(asked)) - {"user", "s", "the", "my", "i", "is", "that", "about"}
+    words = set(query_words(asked)) - STOP_WORDS - {"user", "s"}
     return bool(words) and words <= set(query_words(text))
 
 

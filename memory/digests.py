@@ -15,6 +15,7 @@ from typing import Any
 from agentkit.calling import ModelCaller
 from agentkit.errors import DefinitionError, ModelError
 from agentkit.events import MemoryFailed
+from agentkit.memory._checks import check_least
 from agentkit.memory.policies import Choice, View, without
 from agentkit.memory.units import Unit, fit
 from agentkit.messages import Json, Message, ModelSettings, system, user
@@ -66,6 +67,7 @@ class _Digest:
 
     def __init__(self, model: str | Model | None = None, *, tokens: int = 400) -> None:
         self._model = None if model is None else resolve_model(model)
+        check_least(f"{type(self).__name__}(tokens", tokens, 1, "tokens")
         self._tokens = tokens
 
     async def choose(self, view: View) -> Choice:

@@ -71,10 +71,20 @@ class Extractor(Protocol):
         ...
 
 
+EVERYTHING_ABOUT_THE_USER = "Everything about the user."
+"""What a candidate says that asks to forget all that is remembered of the user."""
+
 WISH = "The user wants: "
 """How a memory of a standing wish begins, such as "always answer in German"."""
 
 _FORGET = re.compile(r"^(?:please )?forget (?:that |about |it: )?(?P<what>.+)$", re.IGNORECASE)
+_EVERYTHING = re.compile(
+    r"(?:everything|all)(?:(?: that)? (?:you|we) (?:know|remember|have(?: noted| stored)?|ever \w+))?"
+    r"(?: (?:about|of) (?:me|us))?|(?:about )?me|all (?:my )?(?:data|memories)(?: (?:about|of) me)?",
+    re.IGNORECASE,
+)
+_VAGUE = re.compile(r"(?:it|this|that|what I (?:just )?(?:said|told you|asked|wrote)|my last \w+)", re.IGNORECASE)
+"""What a message asks to forget without saying what that is: nothing is deleted for it."""
 _REMEMBER = re.compile(
     r"^(?:please )?(?:remember|note|keep in mind|do not forget|don't forget)(?: that|[:,])? (?P<what>.+)$",
     re.IGNORECASE,
@@ -118,6 +128,10 @@ class RuleExtractor:
         if name := _CALL_ME.match(sentence):
             return Candidate(text=f"The user wants to be called {name['name']}.", quote=sentence, importance=0.8)
         if asked := _FORGET.match(sentence):
+            if _EVERYTHING.fullmatch(asked["what"].strip(" .!")):
+                return Candidate(text=EVERYTHING_ABOUT_THE_USER, quote=sentence, forget=True)
+            if _VAGUE.fullmatch(asked["what"].strip(" .!")):
+                return None
             return Candidate(text=third_person(asked["what"]), quote=sentence, forget=True)
         asked = _REMEMBER.match(sentence)
         text = third_person(asked["what"] if asked else sentence)

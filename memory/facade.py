@@ -8,6 +8,7 @@ from pathlib import Path
 
 from agentkit.errors import AgentKitError, DefinitionError
 from agentkit.events import ContextBuilt, MemoryFailed, MemoryRecalled, TurnKept
+from agentkit.memory._checks import check_part
 from agentkit.memory.context import FETCH, Context, ContextBuilder, fetch_tool, has_long_outputs
 from agentkit.memory.manager import Manager
 from agentkit.memory.policies import ContextPolicy
@@ -76,6 +77,9 @@ class AgentMemory:
         skills: What learns from plans that worked, and offers them as tools.
         overflow: What takes messages that fall out of the context. Without one they stay in the session, or in the
             history that the caller gave.
+
+    Raises:
+        DefinitionError: A part is none.
     """
 
     def __init__(
@@ -88,6 +92,14 @@ class AgentMemory:
         overflow: Overflow | None = None,
         skills: SkillLibrary | None = None,
     ) -> None:
+        if not isinstance(short_term, ContextBuilder):
+            check_part("AgentMemory(short_term", short_term, "choose", "a ContextBuilder, or a policy: LastTurns(10)")
+        if not isinstance(session, str | Path):
+            check_part("AgentMemory(session", session, "read", "a SessionStore, or the path of its file")
+        check_part("AgentMemory(long_term", long_term, "recall", "LongTermMemory(SqliteStore('memory.db'))")
+        check_part("AgentMemory(manager", manager, "after_turn", "Manager(LongTermMemory(…))")
+        check_part("AgentMemory(overflow", overflow, "take", "what keeps messages, such as a Manager")
+        check_part("AgentMemory(skills", skills, "offer", "SkillLibrary(LongTermMemory(…))")
         self.short_term = short_term if isinstance(short_term, ContextBuilder) else ContextBuilder(short_term)
         self.session = SessionStore(session) if isinstance(session, str | Path) else session
         self.long_term = LongTermRecaller(long_term) if isinstance(long_term, LongTermMemory) else long_term

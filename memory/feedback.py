@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol, TypeAlias
 
-from agentkit.errors import UnknownMemoryError
+from agentkit.errors import DefinitionError, UnknownMemoryError
 from agentkit.events import Event, StepFinished, StepRetried, StepStarted
 from agentkit.memory._sentences import third_person
 from agentkit.memory.audit import Decided
@@ -99,7 +99,7 @@ class Lessons:
         self, task: str, reason: str, *, scope: Scope, owner: Scope | None = None, run: Run | None = None
     ) -> Decided:
         """Learn why a person did not like the answer to `task`."""
-        text = f"The user did not like the answer: {_sentence(reason)}"
+        text = f"The user did not like the answer: {_sentence(reason)}" if reason.strip() else ""
         return await self.learn(task, text, "thumbs_down", scope=scope, owner=owner, run=run, quote=reason)
 
     async def failures(
@@ -145,7 +145,12 @@ class Lessons:
             run: The run that it was learnt in.
             quote: The words that it rests on.
             tool: The tool that it is about.
+
+        Raises:
+            DefinitionError: The lesson says nothing.
         """
+        if not quote.strip(" .") and not text.strip(" ."):
+            raise DefinitionError("a lesson needs words: say what was wrong, or what to do instead.")
         metadata: dict[str, Json] = {"trigger": trigger, **({"tool": tool} if tool else {})}
         lesson = Candidate(
             text=text, kind="lesson", context=task[:_LONGEST], quote=quote, importance=0.8, metadata=metadata

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from agentkit.errors import DefinitionError
 from agentkit.lexical import reciprocal_rank_fusion
+from agentkit.memory._checks import check_least
 from agentkit.memory.store import Match
 
 
@@ -70,6 +71,9 @@ class RankFusion:
     """
 
     k: int = 60
+
+    def __post_init__(self) -> None:
+        check_least("RankFusion(k", self.k, 0, "places")
 
     def fuse(self, found: Mapping[str, Sequence[Match]], asked: int) -> Mapping[str, float]:
         """The sums of the reciprocal ranks."""

@@ -17,6 +17,7 @@ from weakref import WeakKeyDictionary
 from agentkit.errors import DefinitionError, ModelError
 from agentkit.events import MemoryDecided
 from agentkit.limits import LimitReached
+from agentkit.memory._checks import check_least, check_part
 from agentkit.memory._related import related
 from agentkit.memory._writing import Writing
 from agentkit.memory.audit import AuditTrail, Decided
@@ -56,7 +57,7 @@ class Manager:
         similar: How many like memories a candidate is compared with.
 
     Raises:
-        DefinitionError: The policy or the level is unknown, or an arbiter is given that the policy never asks.
+        DefinitionError: A part is none, the policy or the level is unknown, or the policy never asks the arbiter.
     """
 
     def __init__(
@@ -74,6 +75,12 @@ class Manager:
         audit: AuditTrail | None = None,
         similar: int = 5,
     ) -> None:
+        check_part("Manager(memory", memory, "recall", "LongTermMemory(store)")
+        check_part("Manager(extract", extract, "extract", "an extractor, such as ModelExtractor('openai:…')")
+        check_part("Manager(decide", decide, "decide", "a decider, such as ModelDecider('openai:…')")
+        check_part("Manager(audit", audit, "decisions", "an audit trail, such as AuditTrail('audit.db')")
+        check_least("Manager(similar", similar, 1, "memories")
+        check_least("Manager(learn_failures_from", learn_failures_from, 1, "failures")
         _check("contradictions", contradictions, ("newest", "judge", "keep_both"))
         _check("level", level, ("user", "agent", "session"))
         if arbiter is not None and contradictions != "judge":
@@ -141,7 +148,7 @@ class Manager:
 
     async def learn(
         self,
-        candidates: Iterable[Candidate | str],
+        candidates: Iterable[Candidate | str] | str,
         *,
         scope: Scope,
         owner: Scope | None = None,
@@ -151,7 +158,7 @@ class Manager:
         """Decide about candidates and write what is decided.
 
         Args:
-            candidates: What may be worth keeping; a text is a fact.
+            candidates: What may be worth keeping; a text is a fact, and one text alone one candidate.
             scope: On whose behalf.
             owner: Whose new memories are; `scope` if not given.
             by: Where the candidates come from, for provenance.
@@ -163,7 +170,8 @@ class Manager:
         Raises:
             MemoryStoreError: The store cannot be read or written.
         """
-        waiting = [Candidate(text=one) if isinstance(one, str) else one for one in candidates]
+        given = [candidates] if isinstance(candidates, str) else candidates
+        waiting = [Candidate(text=one) if isinstance(one, str) else one for one in given]
         done: list[Decided] = []
         lock = self._locks.setdefault(asyncio.get_running_loop(), asyncio.Lock())
         async with lock:  # two turns at once would each find nothing known, and both insert

@@ -10,6 +10,7 @@ from collections.abc import MutableMapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from agentkit.memory._checks import check_least
 from agentkit.memory.units import Fitted, Unit, fit
 from agentkit.messages import Json
 from agentkit.run import Run
@@ -71,6 +72,9 @@ class LastTurns:
 
     turns: int
 
+    def __post_init__(self) -> None:
+        check_least("LastTurns(turns", self.turns, 0, "turns")
+
     async def choose(self, view: View) -> Choice:
         """The last turns, as much of them as fits."""
         begins = [n for n, unit in enumerate(view.units) if unit.messages[0].role == "user"]
@@ -90,6 +94,9 @@ class TokenWindow:
     """
 
     tokens: int
+
+    def __post_init__(self) -> None:
+        check_least("TokenWindow(tokens", self.tokens, 0, "tokens")
 
     async def choose(self, view: View) -> Choice:
         """The newest messages."""

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from agentkit.clock import SystemClock
 from agentkit.errors import DefinitionError
+from agentkit.memory._checks import check_least, check_part
 from agentkit.memory.fusion import Fusion, ScoreFusion
 from agentkit.memory.records import Filter, Kind, Memory, Scope
 from agentkit.memory.rewriting import Rewriter, Unsolvable
@@ -111,7 +112,7 @@ class LongTermMemory:
         fusion: How their rankings become one; by their scores if not given.
 
     Raises:
-        DefinitionError: A retriever is not known, or none is named.
+        DefinitionError: A part is none, a retriever is not known, or none is named.
     """
 
     def __init__(
@@ -126,6 +127,11 @@ class LongTermMemory:
         retrievers: Sequence[str] = ("words", "meaning"),
         fusion: Fusion | None = None,
     ) -> None:
+        check_part("LongTermMemory(store", store, "search_words", "a store, such as SqliteStore('memory.db')")
+        check_part("LongTermMemory(reranker", reranker, "rerank", "something with rerank()")
+        check_part("LongTermMemory(rewriter", rewriter, "rewrite", "a rewriter, such as ModelRewriter(…)")
+        check_part("LongTermMemory(fusion", fusion, "fuse", "ScoreFusion(), RankFusion(), or something with fuse()")
+        check_least("LongTermMemory(candidates", candidates, 1, "memories")
         if not retrievers or set(retrievers) - _RETRIEVERS:
             named = ", ".join(repr(name) for name in retrievers if name not in _RETRIEVERS) or "no retriever"
             raise DefinitionError(f"memories are found by 'words', by 'meaning' or by both, not by {named}.")
@@ -158,7 +164,7 @@ class LongTermMemory:
         *,
         scope: Scope,
         k: int = 5,
-        kinds: Sequence[Kind] = (),
+        kinds: Sequence[Kind] | Kind = (),
         where: Mapping[str, Json] | None = None,
         since: float | None = None,
         until: float | None = None,
@@ -177,7 +183,7 @@ class LongTermMemory:
             query: What is asked.
             scope: On whose behalf.
             k: How many memories at most.
-            kinds: Only these kinds.
+            kinds: Only these kinds, or this one.
             where: Conditions on metadata; see `Filter`.
             since: Only what became true, or happened, at this time or later (Unix seconds).
             until: Only what became true, or happened, before this time.
@@ -199,7 +205,8 @@ class LongTermMemory:
             return Recollection(query, unsolvable=asked.reason)
         now = self._clock.time()
         moment = None if ended else now if at is None else at
-        only = Filter(tuple(kinds), where or {}, since=since, until=until, at=moment)
+        chosen: tuple[Kind, ...] = (kinds,) if isinstance(kinds, str) else tuple(kinds)
+        only = Filter(chosen, where or {}, since=since, until=until, at=moment)
         ranking = await self._retrieve(asked, scope, only, max(self._candidates, k))
         ranking.weigh(weights or self._weights, now)
         if rerank and self._reranker is not None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from agentkit.errors import DefinitionError
 from agentkit.memory._sentences import long_forms
 
 
@@ -19,12 +20,23 @@ class Relation:
         words: A regular expression, without regard to case, of what stands between the subject and the value.
         single: It has one value at a time: a second one contradicts the first, or replaces it.
         whole: The value goes to the end of the sentence; otherwise to the first "with", "since", comma and so on.
+
+    Raises:
+        DefinitionError: `words` is no regular expression.
     """
 
     name: str
     words: str
     single: bool = False
     whole: bool = False
+
+    def __post_init__(self) -> None:
+        try:
+            _ = self.pattern
+        except re.error as error:
+            raise DefinitionError(
+                f"Relation({self.name!r}, {self.words!r}): no regular expression, {error.msg}."
+            ) from None
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:

@@ -534,6 +534,54 @@ async def test_what_somebody_else_wrote_is_found_by_its_subject_among_much_that_
     assert await told(manager, "Ada Lind has moved to Tartu.") == ["replace"]
 
 
+# forgetting
+
+
+async def test_what_is_to_be_forgotten_goes_with_what_it_replaced(memory: LongTermMemory) -> None:
+    manager = Manager(memory, level="user")
+    for said in ("My phone number is 111.", "My phone number is 222.", "I love jazz.", "Forget my phone number."):
+        await manager.after_turn(turn(said), Run())
+    assert [one.text for one in await memory.store.list(scope=ANNA)] == ["The user loves jazz."]
+
+
+@pytest.mark.parametrize("said", ["Please forget everything about me.", "Forget everything you know.", "forget me"])
+async def test_a_user_can_have_everything_forgotten_and_only_their_own(memory: LongTermMemory, said: str) -> None:
+    manager = Manager(memory, level="user")
+    await memory.remember("The shop opens at nine.", scope=Scope())
+    await memory.remember("Ben loves jazz.", scope=Scope("ben"))
+    for task in ("I live in Bern, and I love jazz.", "I have moved to Porto.", said):
+        await manager.after_turn(turn(task), Run())
+    left = await memory.store.list(scope=Scope("*", "*", "*"))
+    assert {one.text for one in left} == {"The shop opens at nine.", "Ben loves jazz."}
+
+
+async def test_nobody_in_particular_has_nothing_forgotten_at_once(memory: LongTermMemory) -> None:
+    await memory.remember("The shop opens at nine.", scope=Scope())
+    candidate = Candidate(text="Everything about the user.", forget=True)
+    [decided] = await Manager(memory).learn([candidate], scope=Scope())
+    assert decided.action == "ignore"
+
+
+@pytest.mark.parametrize("said", ["Forget it.", "Please forget that", "Forget what I said.", "forget my last message"])
+async def test_a_way_of_speaking_deletes_nothing(memory: LongTermMemory, said: str) -> None:
+    manager = Manager(memory, level="user")
+    for task in ("I love it that it rains in Bern this week.", "I am in Rome until Friday.", said):
+        await manager.after_turn(turn(task), Run())
+    assert len(await memory.store.list(scope=ANNA)) == 2
+
+
+async def test_a_statement_after_a_comma_is_one_of_its_own(memory: LongTermMemory) -> None:
+    manager = Manager(memory, level="user")
+    for task in ("I live in Bern.", "I have moved to Porto.", "Actually I never moved, I still live in Bern."):
+        await manager.after_turn(turn(task), Run())
+    assert await holds(manager) == ["The user still lives in Bern."]
+
+
+async def test_one_text_is_one_candidate(memory: LongTermMemory) -> None:
+    [decided] = await Manager(memory).learn("Ada lives in Bern.", scope=ANNA)
+    assert decided.text == "Ada lives in Bern."
+
+
 # a small model, pair by pair
 
 
