@@ -351,6 +351,33 @@ def test_the_command_line_checks_a_yaml_agents_plan_with_tools_that_it_is_given(
     assert json.loads(printed.stdout) == definition_schema()
 
 
+def test_the_command_line_holds_a_run_to_some_tools(tmp_path: Path) -> None:
+    (tmp_path / "plan.py").write_text('answer(price_of(name="hat"))\n', encoding="utf-8")
+    path = tmp_path / "agent.yaml"
+    path.write_text("tools: [shop, maths]\nplanner: {name: fixed, file: plan.py}\n", encoding="utf-8")
+    tools = ["--tools", "shop=tests.test_definition:SHOP"]
+    for command, more in (("run", ["--no-journal", "--json"]), ("plan", ["--json"])):
+        asked = [command, str(path), "What does a hat cost?", *more, *tools]
+        for choice in (["none"], ["calc*"]):
+            refused = CliRunner().invoke(app, [*asked, *(f"--tool-choice={one}" for one in choice)])
+            assert (refused.exit_code, "price_of" in refused.stdout) == (1, True), refused.output
+        for choice in (["required"], ["price_of", "calc*"], []):
+            done = CliRunner().invoke(app, [*asked, *(f"--tool-choice={one}" for one in choice)])
+            assert done.exit_code == 0, done.output
+        both = CliRunner().invoke(app, [*asked, "--tool-choice=none", "--tool-choice=price_of"])
+        assert both.exit_code == 2
+
+
+def test_the_command_line_says_why_nothing_is_planned(tmp_path: Path) -> None:
+    path = tmp_path / "agent.yaml"
+    said = "planner: react\nintent: {name: rules, rules: [{words: hat}], otherwise: {reply: I know hats.}}\n"
+    path.write_text(said, encoding="utf-8")
+    declined = CliRunner().invoke(app, ["plan", str(path), "Sing."])
+    assert str(declined.exception) == "no plan was written, since the task was declined: I know hats."
+    done = CliRunner().invoke(app, ["run", str(path), "Sing.", "--no-journal", "--json"])
+    assert json.loads(done.stdout)["output"] == "I know hats."
+
+
 def test_the_command_line_goes_on_with_a_conversation(tmp_path: Path) -> None:
     (tmp_path / "plan.py").write_text('answer("hello")\n', encoding="utf-8")
     path = tmp_path / "agent.yaml"

@@ -46,6 +46,10 @@ OwnToolsOption = Annotated[
 ]
 SessionOption = Annotated[str, typer.Option(help="The conversation to go on with; the agent's memory keeps it.")]
 UserOption = Annotated[str, typer.Option(help="For whom: memories, budgets and caches are kept apart by it.")]
+ToolChoiceOption = Annotated[
+    list[str] | None,
+    typer.Option("--tool-choice", help="auto, required or none; or names and globs of the only tools, one each time."),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 
 
@@ -72,6 +76,7 @@ def run(
     tools: OwnToolsOption = None,
     session: SessionOption = "",
     user: UserOption = "",
+    tool_choice: ToolChoiceOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Execute reads, only show writes.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Approve every write without asking.")] = False,
     journal: Annotated[Path | None, typer.Option(help="Where to keep the run. [default: a per-user file]")] = None,
@@ -87,9 +92,8 @@ def run(
     store = None if no_journal else runs.open_journal(journal)
     human = runs.YesHuman() if yes else TerminalHuman(console) if sys.stdin.isatty() else None
     printer = EventPrinter(console, verbose=verbose)
-    result = _wait(
-        loaded.run(task, human=human, journal=store, listeners=[printer], dry_run=dry_run, session=session, user=user)
-    )
+    options: dict[str, Any] = {"session": session, "user": user, "tool_choice": _chosen(tool_choice)}
+    result = _wait(loaded.run(task, human=human, journal=store, listeners=[printer], dry_run=dry_run, **options))
     if store is not None:
         store.close()
     _finish(result, as_json)
@@ -103,6 +107,7 @@ def plan(
     tools: OwnToolsOption = None,
     session: SessionOption = "",
     user: UserOption = "",
+    tool_choice: ToolChoiceOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Write and check a plan, without running anything."""
@@ -112,7 +117,8 @@ def plan(
     console = Console(stderr=True)
     human = TerminalHuman(console) if sys.stdin.isatty() else None
     listeners = [] if as_json else [EventPrinter(console)]
-    report = _wait(loaded.plan(task, human=human, listeners=listeners, session=session, user=user))
+    options: dict[str, Any] = {"session": session, "user": user, "tool_choice": _chosen(tool_choice)}
+    report = _wait(loaded.plan(task, human=human, listeners=listeners, **options))
     _print_report(report, loaded.toolbox, as_json)
 
 
@@ -149,6 +155,16 @@ def check_command(
 def doctor() -> None:
     """Look at what is installed and what could be missing."""
     raise typer.Exit(doctor_module.report(Console()))
+
+
+def _chosen(said: list[str] | None) -> str | list[str]:
+    """The choice of tools: a word, or names and globs."""
+    words = {"auto", "required", "none"}
+    if not said:
+        return "auto"
+    if words & set(said) and len(said) > 1:
+        raise typer.BadParameter("auto, required and none stand alone", param_hint="--tool-choice")
+    return said[0] if said[0] in words else said
 
 
 def _print_report(report: CheckReport, toolbox: Toolbox, as_json: bool, *, plan_shown: bool = False) -> None:
