@@ -56,12 +56,14 @@ class CallChecker:
             )
 
     def _unknown_tool(self, step: Call, path: Path) -> None:
-        close = self._toolbox.closest(step.tool)
+        close, known = self._toolbox.closest(step.tool), list(self._toolbox)
         self._findings.report(
             Code.UNKNOWN_TOOL,
             (*path, "tool"),
             f"there is no tool {step.tool!r}.",
-            expected="one of: " + some(list(self._toolbox)),
+            expected="one of: " + some(list(self._toolbox))
+            if self._toolbox
+            else "no tool calls, since there are no tools",
             suggestion=f"Did you mean {close[0]!r}?" if close else "",
         )
 

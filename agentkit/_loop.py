@@ -134,9 +134,12 @@ class Loop:
         declined = await self.declined()
         if declined is not None:
             raise TaskDeclinedError(declined.output)
+        report = None
         while True:
             self.number += 1
             proposal = await self.propose()
+            if proposal is None and report is not None and not report.ok:
+                return report
             if proposal is None:
                 raise AgentKitError(f"the planner has no further plan; {self.last_problem()}")
             report = await self.checked(proposal)

@@ -196,6 +196,11 @@ async def test_planning_only_declines_what_a_run_declines() -> None:
     assert len(model.requests) == 1
 
 
+async def test_planning_only_shows_what_is_wrong_with_a_plan_that_nobody_mends() -> None:
+    report = await Agent(tools=[BASIC], planner=FixedPlan("answer(nope())")).plan("?")
+    assert [problem.code.value for problem in report.errors] == ["AK201"]
+
+
 async def test_planning_only_asks_the_judges_of_tasks_and_plans() -> None:
     def short(situation: Situation) -> str:
         assert situation.plan is not None
