@@ -61,9 +61,7 @@ class CallChecker:
             Code.UNKNOWN_TOOL,
             (*path, "tool"),
             f"there is no tool {step.tool!r}.",
-            expected="one of: " + some(list(self._toolbox))
-            if self._toolbox
-            else "no tool calls, since there are no tools",
+            expected=f"one of: {some(known)}" if known else "no tool calls, since there are no tools",
             suggestion=f"Did you mean {close[0]!r}?" if close else "",
         )
 
