@@ -272,8 +272,9 @@ class Loop:
 
     def offer(self, toolbox: Toolbox) -> None:
         """Tell planners and judges of these tools."""
-        if toolbox is not self.request.toolbox:
-            self.request = self.reflecting.request = replace(self.request, toolbox=toolbox)
+        more = self.selecting.has_more
+        if toolbox is not self.request.toolbox or more is not self.request.more_tools:
+            self.request = self.reflecting.request = replace(self.request, toolbox=toolbox, more_tools=more)
 
     async def checked(self, proposal: Proposal) -> CheckReport:
         """What the checker says of a plan, once more if it calls tools that had not been selected and now are.

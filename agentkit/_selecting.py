@@ -46,6 +46,12 @@ class Selecting:
     def __post_init__(self) -> None:
         self.toolbox = self.request.toolbox
 
+    @property
+    def has_more(self) -> bool:
+        """Whether tools that are not told of may still be added."""
+        left = len(self.toolbox) < len(self.request.toolbox)
+        return self.selector is not None and left and self._widened < MAX_WIDENINGS
+
     async def at(self, number: int) -> Toolbox:
         """The tools for plan `number`: chosen before the first; more if a planner gave up before a crash.
 

@@ -112,6 +112,7 @@ class PlanRequest:
         on_prefix: Takes each longer beginning of a plan that is still being written, and may begin steps of it that do
             no harm; None if nothing may begin before the plan is accepted. What it is told must be complete: a block
             that may still grow is not part of it.
+        more_tools: There are tools besides `toolbox`; one that a plan calls is added when the plan is checked.
         lessons: Where the agent's memory keeps lessons of failed tries; None without such a memory.
         number: The number of the plan that is asked for, counted in the run from 1.
     """
@@ -137,6 +138,7 @@ class PlanRequest:
     on_prefix: Callable[[Plan], None] | None = None
     lessons: LessonStore | None = None
     number: int = 1
+    more_tools: bool = False
 
     def check(
         self,

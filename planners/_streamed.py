@@ -58,7 +58,7 @@ class StreamedPlan:
         """The plan; one whose bad line could not be mended is returned too, for the checker to refuse."""
         left = self._request.limits.repairs - _repaired(self._request)
         bad = await self._listen(self._asked)
-        while bad is not None and self._repairs < left:
+        while bad is not None and self._repairs < left and not self._lacks_a_tool(bad):
             self._repairs += 1
             self._purpose = "repair"
             bad = await self._listen(self._going_on(bad))
@@ -68,6 +68,10 @@ class StreamedPlan:
         source = "\n".join(lines) if lines else self._raw
         plan, notes = read_lines(source.split("\n"), self._request, partial=False), {STOPPED: bad is not None}
         return Proposal(plan, source, notes=notes if bad is not None else {}, repairs=self._repairs)
+
+    def _lacks_a_tool(self, bad: _Bad) -> bool:
+        """Whether the line may be right as soon as the tool that it calls has been added."""
+        return self._request.more_tools and any(error.code is Code.UNKNOWN_TOOL for error in bad.errors)
 
     def _going_on(self, bad: _Bad) -> ModelRequest:
         """The request that goes on after the good lines."""
