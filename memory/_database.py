@@ -237,9 +237,10 @@ class Database:
 
 def other_embedder(where: str, name: str, dimension: object, embedder: Embedder) -> DefinitionError:
     """Vectors of two embedders do not go together."""
+    theirs = f"{name!r} with {dimension} numbers" if name == embedder.name else repr(name)
     return DefinitionError(
         f"the memory {where!r} was written with the embedder {name!r} ({dimension} numbers a vector), and "
-        f"{embedder.name!r} ({embedder.dimension}) cannot search it. Use {name!r}, or copy the memories "
+        f"{embedder.name!r} ({embedder.dimension}) cannot search it. Use {theirs}, or copy the memories "
         "into a new store."
     )
 

@@ -22,9 +22,9 @@ from agentkit.memory.store import (
     Vector,
     check_scope_kept,
     check_writable,
-    embedded_texts,
     taken,
     unknown,
+    vectors_of,
 )
 
 T = TypeVar("T")
@@ -81,7 +81,7 @@ class RecordStore(ABC):
     async def _embed(self, memories: Sequence[Memory]) -> dict[str, bytes]:
         if self._embedder is None or not memories:
             return {}
-        vectors = await self._embedder.embed(embedded_texts(memories))
+        vectors = await vectors_of([memory.indexed_text for memory in memories], self._embedder)
         return {memory.id: packed(vector) for memory, vector in zip(memories, vectors, strict=True)}
 
     def _add(self, memories: Sequence[Memory], vectors: Mapping[str, bytes], scope: Scope) -> None:

@@ -205,7 +205,7 @@ class ChromaStore(RecordStore):
             for id in sorted(theirs.keys() - ids):
                 yield part, id, "Chroma has a vector of no memory"
             for id in sorted(ids & theirs.keys()):
-                if _cosines(ours[id], {id: theirs[id]})[id] < _SAME:
+                if ours[id] != theirs[id] and _cosines(ours[id], {id: theirs[id]})[id] < _SAME:
                     yield part, id, "Chroma has another vector"
 
     def _repair_index(self) -> None:

@@ -18,9 +18,9 @@ from agentkit.memory.store import (
     Vector,
     check_scope_kept,
     check_writable,
-    embedded_texts,
     taken,
     unknown,
+    vectors_of,
 )
 
 
@@ -75,7 +75,7 @@ class InMemoryStore:
         memories = list(memories)
         if self._embedder is None or not memories:
             return {}
-        vectors = await self._embedder.embed(embedded_texts(memories))
+        vectors = await vectors_of([memory.indexed_text for memory in memories], self._embedder)
         return {memory.id: _unit(vector) for memory, vector in zip(memories, vectors, strict=True)}
 
     def _put(self, memory: Memory, vector: tuple[float, ...] | None) -> None:

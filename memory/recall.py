@@ -17,7 +17,7 @@ from agentkit.memory._checks import check_least, check_part
 from agentkit.memory.fusion import Fusion, ScoreFusion
 from agentkit.memory.records import Filter, Kind, Memory, Scope
 from agentkit.memory.rewriting import Rewriter, Unsolvable
-from agentkit.memory.store import Match, MemoryStore, Vector
+from agentkit.memory.store import Match, MemoryStore, Vector, vectors_of
 from agentkit.messages import Json, Message
 from agentkit.protocols import Clock
 
@@ -232,7 +232,7 @@ class LongTermMemory:
         async def by_meaning() -> list[Match]:
             if self.store.embedder is None or not query.strip():
                 return []
-            (vector,) = await self.store.embedder.embed([query])
+            [vector] = await vectors_of([query], self.store.embedder)
             return await self.store.search_meaning(vector, scope=scope, k=k, only=only)
 
         searches = {"words": by_words, "meaning": by_meaning}

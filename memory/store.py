@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 from agentkit.embeddings import Embedder
-from agentkit.errors import MemoryScopeError, MemoryStoreError, UnknownMemoryError
+from agentkit.errors import DefinitionError, MemoryScopeError, MemoryStoreError, UnknownMemoryError
 from agentkit.memory.records import UNFILTERED, Filter, Memory, Scope
 
 Vector: TypeAlias = Sequence[float]
@@ -171,6 +172,19 @@ def taken(id: str) -> MemoryStoreError:
     return MemoryStoreError(f"there is a memory {id!r} already; update it, or give the new one another id.")
 
 
-def embedded_texts(memories: Iterable[Memory]) -> list[str]:
-    """What is embedded of each memory."""
-    return [memory.indexed_text for memory in memories]
+async def vectors_of(texts: Sequence[str], embedder: Embedder) -> list[Vector]:
+    """A vector for each text, checked before it is kept or searched for.
+
+    Raises:
+        DefinitionError: The embedder gave others than it says.
+    """
+    vectors: list[Vector] = list(await embedder.embed(texts)) if texts else []
+    lengths = {len(vector) for vector in vectors}
+    if len(vectors) != len(texts) or lengths - {embedder.dimension}:
+        raise DefinitionError(
+            f"the embedder {embedder.name!r} must give {len(texts)} vectors of {embedder.dimension} numbers; it gave "
+            f"{len(vectors)}, of {sorted(lengths)} numbers."
+        )
+    if not all(math.isfinite(sum(vector)) for vector in vectors):
+        raise DefinitionError(f"the embedder {embedder.name!r} gave a vector with numbers that are not finite.")
+    return vectors

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from agentkit.embeddings import FunctionEmbedder
 from agentkit.errors import DefinitionError, MemoryStoreError
 from agentkit.memory import Filter, Scope, chroma
 from agentkit.memory._record_store import packed
@@ -270,6 +271,18 @@ async def test_a_server_that_is_away_loses_nothing(tmp_path: Path, monkeypatch: 
         assert await meaning(back, "hat scarf") == ["a scarf"]
         assert await back.repair() == await back.check() == []
         await back.aclose()
+
+
+async def test_a_text_without_a_meaning_agrees_with_chroma(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An embedder may have nothing to say of a text, and give a vector of zeros."""
+    monkeypatch.setattr(chroma, "GATHER", 1)
+    store = ChromaStore(
+        tmp_path, FunctionEmbedder(lambda texts: [[0.0] * 64 for _ in texts], name="mute", dimension=64)
+    )
+    await store.add(fact("a red hat"), scope=ANNA)
+    assert await words(store, "hat") == ["a red hat"]
+    assert await store.check() == []
+    await store.aclose()
 
 
 async def test_a_damaged_chroma_says_how_to_mend_it_and_loses_nothing(tmp_path: Path) -> None:

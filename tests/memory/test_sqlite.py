@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from agentkit.embeddings import FunctionEmbedder
 from agentkit.errors import DefinitionError, MemoryStoreError
 from agentkit.memory import EVERYTHING, Filter, Memory, Scope
 from agentkit.memory.sqlite import SqliteStore, stored_embedder
 from tests.conformance.memory_store import ANNA, MemoryStoreConformance, fact, meaning, words
-from tests.memory.doubles import DIMENSION, embedder, holding
+from tests.memory.doubles import DIMENSION, embedder, holding, word_vectors
 
 
 class TestSqliteStore(MemoryStoreConformance):
@@ -77,6 +78,18 @@ async def test_another_embedder_is_refused(path: Path) -> None:
     assert str(caught.value) == (
         f"the memory {str(path)!r} was written with the embedder 'words' (64 numbers a vector), and 'better' (64) "
         "cannot search it. Use 'words', or copy the memories into a new store."
+    )
+
+
+async def test_another_dimension_is_refused(path: Path) -> None:
+    store = SqliteStore(path, embedder())
+    await store.add(fact("a red hat"), scope=ANNA)
+    await store.aclose()
+    with pytest.raises(DefinitionError) as caught:
+        SqliteStore(path, FunctionEmbedder(word_vectors, name="words", dimension=32))
+    assert str(caught.value) == (
+        f"the memory {str(path)!r} was written with the embedder 'words' (64 numbers a vector), and 'words' (32) "
+        "cannot search it. Use 'words' with 64 numbers, or copy the memories into a new store."
     )
 
 
