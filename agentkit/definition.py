@@ -338,11 +338,13 @@ class _Parts:
         embedder = MiniLM() if said.embedder == "minilm" else None
         memory = LongTermMemory(SqliteStore(str(self.home / said.long_term), embedder))
         options = said.skills.model_dump() if isinstance(said.skills, _Skills) else {}
+        manager = _manager(said, memory)
         return AgentMemory(
             short_term=builder,
             session=session,
             long_term=memory,
-            manager=_manager(said, memory),
+            manager=manager,
+            overflow=manager,
             skills=SkillLibrary(memory, **options) if said.skills is not False else None,
         )
 

@@ -196,8 +196,11 @@ def table_name(model: type[BaseModel], name: str | None) -> str:
     """The name of a model's table: its own in snake case, unless another one is given.
 
     Raises:
-        DefinitionError: It cannot be the name of a table and of tools.
+        DefinitionError: The model is none, or it cannot be the name of a table and of tools.
     """
+    given: object = model  # whatever a caller who checks no types gives
+    if not (isinstance(given, type) and issubclass(given, BaseModel)):
+        raise DefinitionError(f"{model!r} cannot be a table or a queue: expected a class of pydantic's BaseModel")
     chosen = name if name is not None else re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", model.__name__).lower()
     if not _NAME.fullmatch(chosen) or chosen.startswith(("sqlite_", "agentkit_")):
         raise DefinitionError(

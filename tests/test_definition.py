@@ -14,7 +14,7 @@ from agentkit.cli.main import app
 from agentkit.definition import definition_schema, read_agent
 from agentkit.errors import DefinitionError
 from agentkit.events import Reflected, SkillsOffered, ToolsSelected
-from agentkit.memory import AgentMemory, SessionStore
+from agentkit.memory import AgentMemory, Filter, Scope, SessionStore, SqliteStore
 from agentkit.messages import ModelProfile, ModelSettings
 from agentkit.planners.candidates import Candidates
 from agentkit.planners.intent import EmbeddingIntent, ModelIntent, RuleIntent, Topic
@@ -100,6 +100,18 @@ async def test_an_agent_from_yaml_remembers_what_it_is_told(tmp_path: Path) -> N
     await desk.run("I have moved to Porto.", user="anna")
     await desk.run("To which town did I move?", user="anna")
     assert "- The user has moved to Porto." in model.requests[1].messages[-1].content
+
+
+async def test_what_falls_out_of_the_context_goes_to_the_long_term_memory_of_an_agent_from_yaml(tmp_path: Path) -> None:
+    kept = "{session: talks.db, policy: {name: last_turns, turns: 1}, long_term: memory.db, manager: rules}"
+    model = ScriptedModel(['answer("Noted.")'] * 3)
+    desk = read_agent(f"name: desk\nmemory: {kept}", folder=tmp_path, model=model)
+    for said in ("The zebra fled at noon?", "What now?", "And now?"):
+        await desk.run(said, user="anna", session="s1")
+    store = SqliteStore(tmp_path / "memory.db")
+    found = await store.list(Filter(("episode",)), scope=Scope("anna", "desk", "s1"))
+    assert "The zebra fled at noon?" in {memory.text for memory in found}
+    await store.aclose()
 
 
 async def test_an_agent_from_yaml_runs(tmp_path: Path) -> None:

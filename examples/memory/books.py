@@ -45,7 +45,7 @@ def librarian() -> FunctionModel:
 
     def reply(request: ModelRequest) -> str:
         told = request.messages[-1].content
-        loved = re.search(r"The user loved the book (.+?)\.\n", told)
+        loved = re.search(r"The user loved (?:the book )?(.+?)\.\n", told)
         if "should I read" not in told:
             return 'answer("I will remember that.")'
         return f'answer(similar_books(title="{loved[1]}"))' if loved else "answer(popular_books())"

@@ -258,3 +258,12 @@ async def test_two_processes_never_take_the_same_item(tmp_path: Path) -> None:
     taken = [(await taker.communicate())[0].split() for taker in takers]
     assert sorted(int(item) for items in taken for item in items) == list(range(60))
     assert [items == sorted(items, key=int) for items in taken] == [True, True]
+
+
+def test_a_table_and_a_queue_are_of_a_pydantic_model(tmp_path: Path) -> None:
+    wrong: Any = dict
+    for make in (Table, Queue):
+        with pytest.raises(DefinitionError) as refused:
+            make(wrong, tmp_path / "shop.db")
+        expected = "<class 'dict'> cannot be a table or a queue: expected a class of pydantic's BaseModel"
+        assert str(refused.value) == expected
