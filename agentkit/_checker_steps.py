@@ -74,6 +74,7 @@ class StepChecker:
         self.types: Scope = {}
         self._names = Names(())
         self._repeats = 0
+        self._approver = approver
         self._calls = CallChecker(toolbox, policy, self.findings, approver=approver)
 
     def check_plan(
@@ -144,6 +145,13 @@ class StepChecker:
                 return ObjectType(fields, None)
             case Generate(prompt=text, schema=schema) | Ask(question=text, schema=schema):
                 self._text(text, scope, path)
+                if isinstance(step, Ask) and not self._approver:
+                    self.findings.report(
+                        Code.NO_APPROVER,
+                        path,
+                        "the plan asks a person and nobody can be asked.",
+                        suggestion="Reach the goal without it, or run with a person.",
+                    )
                 return STRING if schema is None else self._schema(schema, (*path, "schema"))
             case Subgoal():
                 self._text(step.goal, scope, path)

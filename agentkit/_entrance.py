@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Any, Protocol
 
+from agentkit._asking import answer_of
 from agentkit._loop import Ended
 from agentkit._selecting import calls_of
 from agentkit.errors import DefinitionError, ModelError
@@ -169,7 +170,7 @@ class _Entrance:
             entered.ended = Ended("declined", question)
             return
         else:
-            answer = str(await self.run.human.answer(question, None))
+            answer = str(await answer_of(self.run.human, question, None))
             self.run.events.emit(IntentClarified(self.run.clock.time(), question, answer))
         self._asked += 1
         entered.request = replace(request, task=clarified(request.task, question, answer))

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from functools import partial
 from typing import Any
 
+from agentkit._asking import answer_of, decision_of
 from agentkit._bounded import bounded
 from agentkit._fits import misfit
 from agentkit._gates import gate_of
@@ -217,7 +218,7 @@ class Leaves:
             raise AgentKitError("the plan asks a person and nobody can be asked; run it with a human")
         question = _text(self.program.value(step.id, scope))
         self._start(name, "ask", args={"question": question})
-        answer = await self._within(human.answer(question, step.schema))
+        answer = await self._within(answer_of(human, question, step.schema))
         return _of_schema(answer, step.schema, "the answer")
 
     async def _subgoal(self, node: Node, step: Subgoal, scope: Scope, name: str) -> Json:
@@ -290,7 +291,7 @@ class Leaves:
             now = self._run.clock.time
             self._run.events.emit(ApprovalAsked(now(), name, self._number, tool.name, args))
             request = ApprovalRequest(name, tool.name, args, tool.effect, tool.resources)
-            decision = await self._within(human.approve(request))
+            decision = await self._within(decision_of(human, request))
             granted, reason = decision.granted, decision.reason
             self._run.events.emit(ApprovalGiven(now(), name, self._number, granted, reason))
         if not granted:

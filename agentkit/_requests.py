@@ -44,7 +44,7 @@ def request_of(
         validators=tuple(agent.validators),
         policy=agent.policy,
         limits=run.limits,
-        approver=run.human is not None,
+        approver=run.human is not None or run.dry_run,
         tool_choice=choice,
         output=agent.output_schema,
     )

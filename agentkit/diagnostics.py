@@ -70,7 +70,11 @@ class Code(Enum):
     TOO_COSTLY = "AK604", "The plan may cost more than the limits allow.", "Use cheaper or fewer calls."
     TOO_SLOW = "AK605", "The plan's estimated critical path exceeds the deadline.", "Use faster or fewer calls."
     TOO_MANY_STEPS = "AK606", "The plan may run more steps than the limits allow.", "Lower a loop's bound."
-    NO_APPROVER = "AK607", "A call needs approval and nobody can be asked.", "Run with an approver, or change policy."
+    NO_APPROVER = (
+        "AK607",
+        "A call or a question needs a person and nobody can be asked.",
+        "Run with a person, or change policy.",
+    )
     DENIED = "AK608", "A person has denied this very call in this run.", "Reach the goal without this call."
     TOO_DEEP = "AK609", "A subgoal below the deepest level that the limits allow.", "Plan its steps here."
     # 7xx: the goal

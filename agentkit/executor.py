@@ -150,9 +150,9 @@ class Execution:
         end = await self._block(self.checked.schedule, scope, ())
         error, value = end.error, None
         status: RunStatus = "done" if end.state != BROKEN else "failed"
-        answer = self.program.answer
+        answer = None if self._answer_needs_a_write_not_made(scope) else self.program.answer
         if answer is None:
-            value = end.value
+            value = end.value if self.program.answer is None else None
         elif status == "done" or self.leaves.stopped is None:
             try:
                 value = answer(scope)
@@ -169,6 +169,11 @@ class Execution:
         if status != "done":
             value = None
         return Outcome(status, value, self.steps, error)
+
+    def _answer_needs_a_write_not_made(self, scope: Scope) -> bool:
+        """Whether this is a dry run whose answer would be made of what a write gives; it then has none."""
+        answer = self.checked.plan.answer
+        return self.run.dry_run and answer is not None and not names(answer) <= scope.keys()
 
     # blocks
 
