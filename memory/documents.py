@@ -135,7 +135,7 @@ class Documents:
                 how far it is.
 
         Raises:
-            DefinitionError: A path is neither a file nor a folder.
+            DefinitionError: A path is neither a file nor a folder, or a pattern is none.
         """
         search = await asyncio.to_thread(find, paths, patterns, CHUNKERS)
         known = await self._known()
@@ -168,7 +168,12 @@ class Documents:
 
         Returns:
             ``added``, ``replaced`` or ``unchanged``.
+
+        Raises:
+            DefinitionError: It has no name, or cannot be read as what its name says.
         """
+        if not source.strip():
+            raise DefinitionError("a document needs a name, such as 'notes.md', to be cited and replaced by.")
         data = content.encode() if isinstance(content, str) else content
         known = (await self._known(source)).get(source, [])
         new = await self._read(self._labels(source, _path(known)), data, known)

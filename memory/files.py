@@ -69,9 +69,10 @@ def find(paths: Sequence[str | Path], patterns: Sequence[str], endings: Collecti
         endings: Of file names, in lower case, with the dot.
 
     Raises:
-        DefinitionError: A path is neither a file nor a folder.
+        DefinitionError: A path is neither a file nor a folder, or a pattern is none.
     """
     check_paths(paths)
+    patterns = [patterns] if isinstance(patterns, str) else patterns
     files: dict[Path, Found] = {}
     folders = []
     left_out: dict[Path, str] = {}
@@ -95,15 +96,17 @@ def check_paths(paths: Sequence[str | Path]) -> None:
     """Refuse paths that lead nowhere.
 
     Raises:
-        DefinitionError: One is neither a file nor a folder.
+        DefinitionError: One is neither a file nor a folder, or there is none.
     """
-    if missing := [repr(str(path)) for path in map(Path, paths) if not (path.is_file() or path.is_dir())]:
+    if not paths:
+        raise DefinitionError("no file or folder is named to take documents from.")
+    if missing := [repr(str(path)) for path in paths if not (Path(path).is_file() or Path(path).is_dir())]:
         raise DefinitionError(f"there is no file or folder {', '.join(missing)} to take documents from.")
 
 
 def _inside(root: Path, patterns: Sequence[str]) -> list[Path]:
     """The files of a folder, but for hidden ones and links that lead out of it."""
-    candidates = {path for pattern in patterns or ("**/*",) for path in root.glob(pattern)}
+    candidates = {path for pattern in patterns or ("**/*",) for path in _matching(root, pattern)}
     return sorted(
         path
         for path in candidates
@@ -111,6 +114,15 @@ def _inside(root: Path, patterns: Sequence[str]) -> list[Path]:
         and not any(part.startswith(".") for part in path.relative_to(root).parts)
         and path.resolve().is_relative_to(root)
     )
+
+
+def _matching(root: Path, pattern: str) -> list[Path]:
+    try:
+        return list(root.glob(pattern))
+    except (ValueError, NotImplementedError, IndexError) as error:
+        raise DefinitionError(
+            f"the pattern {pattern!r} says nothing about files below a folder, as '**/*.md' does ({error})."
+        ) from None
 
 
 def printable(name: str) -> str:

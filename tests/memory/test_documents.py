@@ -134,6 +134,29 @@ async def test_all_paths_that_lead_nowhere_are_named_and_nothing_is_read(store: 
     assert await documents.sources() == []
 
 
+@pytest.mark.parametrize("pattern", ["/etc/*", ""])
+async def test_a_pattern_that_is_none_is_named(store: InMemoryStore, folder: Path, pattern: str) -> None:
+    with pytest.raises(DefinitionError) as caught:
+        await Documents(store, scope=ANNA).ingest(folder, patterns=[pattern])
+    assert str(caught.value).startswith(
+        f"the pattern {pattern!r} says nothing about files below a folder, as '**/*.md' does ("
+    )
+
+
+async def test_one_pattern_may_stand_alone(store: InMemoryStore, folder: Path) -> None:
+    assert (await Documents(store, scope=ANNA).ingest(folder, patterns="**/*.txt")).added == ("sub/hats.txt",)
+
+
+async def test_nothing_and_the_nameless_are_refused(store: InMemoryStore) -> None:
+    documents = Documents(store, scope=ANNA)
+    with pytest.raises(DefinitionError, match=r"^no file or folder is named to take documents from\.$"):
+        await documents.ingest()
+    with pytest.raises(DefinitionError, match=r"^there is no file or folder 'https://example.org' to"):
+        await documents.ingest("https://example.org")
+    with pytest.raises(DefinitionError, match=r"^a document needs a name, such as 'notes\.md', to be cited"):
+        await documents.add(" ", "text")
+
+
 async def test_a_file_whose_name_is_no_text_is_refused(store: InMemoryStore, folder: Path) -> None:
     (folder / os.fsdecode(b"caf\xe9.txt")).write_text("Coffee.")
     done = await Documents(store, scope=ANNA).ingest(folder)
