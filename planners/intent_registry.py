@@ -101,9 +101,6 @@ def _leads(
     question: str = "",
 ) -> Intent:
     """What a request leads to."""
-    for key, text in (("agent", agent), ("reply", reply), ("question", question)):
-        if text is not None and not isinstance(text, str):
-            raise DefinitionError(f"{key}: {text!r} is no text; put it in quotes")
     ways = [bool(tools or tags or agent), reply is not None, bool(question)]
     if sum(ways) > 1:
         raise DefinitionError(
@@ -152,9 +149,10 @@ def _of(make: Callable[..., Any], said: object, what: str) -> Any:
     """What `make` gives for an object of options."""
     if not isinstance(said, Mapping):
         raise DefinitionError(f"{said!r} is no {what}; expected an object")
-    check_options(make, map(str, said), f"the {what} {dict(said)!r}")
+    options = {str(key): value for key, value in said.items()}
+    check_options(make, options, f"the {what} {options!r}")
     try:
-        return make(**said)
+        return make(**options)
     except DefinitionError as error:
         raise DefinitionError(f"the {what} {dict(said)!r}: {error}") from error
 

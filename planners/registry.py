@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import fields
 from types import MappingProxyType
 from typing import Any, cast
 
@@ -137,10 +138,11 @@ def _value(option: str, value: Any) -> Any:
     if option in ("planner", "below") and isinstance(value, str | Mapping):
         return from_data(value)
     if option == "settings" and isinstance(value, Mapping):
-        unknown = [name for name in value if name not in ModelSettings.__dataclass_fields__]
+        known = [one.name for one in fields(ModelSettings)]
+        unknown = [name for name in value if name not in known]
         if unknown:
-            known = ModelSettings.__dataclass_fields__
             hint = did_you_mean(str(unknown[0]), known)
             raise DefinitionError(f"there is no model setting {unknown[0]!r}{hint}; there are: {', '.join(known)}")
+        check_options(ModelSettings, value, "the model settings")
         return ModelSettings(**value)
     return value

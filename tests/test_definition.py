@@ -281,6 +281,24 @@ def test_nothing_is_imported_that_a_file_names(tmp_path: Path, monkeypatch: pyte
             ),
         ),
         (
+            "planner: {name: candidates, count: '3'}",
+            "a.yaml:1: planner: the planner 'candidates': count is '3'; expected a whole number",
+        ),
+        (
+            "planner: {name: plan_execute, spelling: jason}",
+            (
+                "a.yaml:1: planner: the planner 'plan_execute': spelling is 'jason'; expected 'python' or 'json' or "
+                "nothing"
+            ),
+        ),
+        (
+            "planner: {name: react, settings: {temprature: 1}}",
+            (
+                "a.yaml:1: planner: there is no model setting 'temprature', did you mean 'temperature'?; there are: "
+                "temperature, top_p, max_tokens, seed, stop, timeout"
+            ),
+        ),
+        (
             "selector: {name: retrieval, kk: 3}",
             (
                 "a.yaml:1: selector: 'retrieval' has no option 'kk', did you mean 'k'?; its options are: k, always, "
@@ -300,7 +318,7 @@ def test_nothing_is_imported_that_a_file_names(tmp_path: Path, monkeypatch: pyte
         ),
         (
             "intent: {name: rules, rules: [{words: sky, reply: no}]}",
-            "a.yaml:1: intent: the rule {'words': 'sky', 'reply': False}: reply: False is no text; put it in quotes",
+            "a.yaml:1: intent: the rule {'words': 'sky', 'reply': False}: reply is False; expected a text or nothing",
         ),
         (
             "reflection: {outcome: {at_leest: 1}}",

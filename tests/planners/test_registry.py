@@ -61,7 +61,10 @@ def test_a_planner_in_a_planner_is_given_in_the_same_way() -> None:
             "the planner 'react' has no option 'patients', did you mean 'patience'?; its options are: protocol",
         ),
         ({"name": "react", "settings": {"temprature": 1}}, "there is no model setting 'temprature', did you mean "),
-        ({"name": "react", "protocol": "nativ"}, "protocol is 'nativ'; give 'native', 'text' or None"),
+        (
+            {"name": "react", "protocol": "nativ"},
+            "the planner 'react': protocol is 'nativ'; expected 'native' or 'text' or nothing",
+        ),
         ({"name": "outline"}, "the planner 'outline' needs the option 'items'"),
         ({"name": "natural_language", "translator": "magic"}, "translator is 'magic'; give 'model' or 'match'"),
         ({"planner": "react"}, "is no planner; give a name such as 'react', or an object with 'name'"),
