@@ -135,6 +135,9 @@ class RuleDecider:
             return None
         about, target = f"both say the {new.relation} of {new.subject}", (memory.id,)
         if old.value == new.value:
+            if new.negated and not old.negated and old.more.startswith("and ") and new.more != old.more:
+                text = joined(memory.text, candidate.text)
+                return Verdict("merge", target, text, why=f"{about}, and part of it is denied")
             if old.negated != new.negated:
                 if new.negated and is_over(candidate.text):
                     return Verdict("delete", target, why=f"{about}, and it is over")

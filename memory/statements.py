@@ -210,12 +210,17 @@ class Grammar:
         return found or _special(text, denied=denied)
 
     def _related(self, text: str, *, attribute: bool = False) -> tuple[str, str, str, str, bool] | None:
-        """What it says in the words of a relation. Of an attribute, "is a" says which one it is: that is none."""
+        """What it says in the words of a relation.
+
+        Of an attribute, "is a" says which one it is ("Ada's car is a Fiat"), but of a person what they are, besides
+        whatever else they are ("Ada's son is a nurse").
+        """
         for relation in self.relations:
             found = relation.pattern.match(text)
             if found is None or _asks(found["subject"]):
                 continue
-            if attribute and (relation is _IS_A or _IS.search(found["subject"])):
+            of_a_person = relation is not _IS_A or _PERSON.search(found["subject"])
+            if attribute and (not of_a_person or _IS.search(found["subject"])):
                 continue
             value, more = (found["value"], "") if relation.whole else _parted(found["value"])
             return found["subject"], relation.name, value, more, relation.single
@@ -268,6 +273,8 @@ def _special(text: str, *, denied: bool) -> tuple[str, str, str, str, bool] | No
         return found["subject"], "prefers", *_parted(found["value"]), False
     if found := _ATTRIBUTE.match(text):
         name = (found["name"] or found["name2"]).lower()
+        for spelt, usual in _SPELLINGS:
+            name = re.sub(spelt, usual, name)
         relation = "called" if name in ("name", "first name") else name
         return found["subject"] or found["subject2"], relation, *_parted(found["value"]), True
     if found := _AGE.match(text):
@@ -286,6 +293,13 @@ def _third(text: str) -> str:
 
 
 _QUESTION = re.compile(r"(?:who|what|which|where|when|why|how|do|does|is|can|could|if|would|tell)\b", re.IGNORECASE)
+_PERSON = re.compile(
+    r"\b(?:(?:grand|step)?(?:mother|father|son|daughter)|mum|mom|dad|parent|child|brother|sister|sibling|twin|wife|husband"
+    r"|spouse|partner|(?:girl|boy)?friend|fiancée?|cousin|uncle|aunt|nephew|niece|boss|colleague|neighbou?r|(?:room|flat)mate)"
+    r"(?: of .+)?$",
+    re.IGNORECASE,
+)
+_SPELLINGS = ((r"\be-?mail(?: address)?\b", "email"), (r"\bfavorite\b", "favourite"), (r"\bcolor\b", "colour"))
 _IS = re.compile(r" (?:is|are|was|were) ")
 _INDEFINITE = re.compile(r"(?:an?|another|some|someone|somebody)\b", re.IGNORECASE)
 _UNREAL = re.compile(r"\b(?:would|could|should|can|will|might|must|to|not|thinks|think|that)$", re.IGNORECASE)

@@ -534,6 +534,18 @@ async def test_what_somebody_else_wrote_is_found_by_its_subject_among_much_that_
     assert await told(manager, "Ada Lind has moved to Tartu.") == ["replace"]
 
 
+async def test_what_is_over_of_two_things_leaves_the_other(memory: LongTermMemory) -> None:
+    manager = Manager(memory)
+    said = ("Ada is allergic to nuts and shellfish.", "Ada is not allergic to nuts any more.")
+    assert await told(manager, *said) == ["insert", "merge"]
+    assert await holds(manager) == [" ".join(said)]
+
+
+async def test_somebody_s_brother_may_be_several_things(memory: LongTermMemory) -> None:
+    said = ("Ada's brother is a nurse.", "Ada's brother is a keen cyclist.")
+    assert await told(Manager(memory), *said) == ["insert", "insert"]
+
+
 # forgetting
 
 
