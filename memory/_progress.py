@@ -28,13 +28,15 @@ def _on_stderr() -> Iterator[Progress]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Bars
+    from rich.table import Column
 
     console = Console(stderr=True)
     if not console.is_terminal:
         yield _line
         return
-    columns = (SpinnerColumn(finished_text=" "), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Bars(*columns, TextColumn("{task.description}", markup=False), console=console) as bars:
+    columns = (SpinnerColumn(finished_text=" "), BarColumn(24), MofNCompleteColumn(), TimeElapsedColumn())
+    rest = TextColumn("{task.description}", markup=False, table_column=Column(ratio=1, no_wrap=True))
+    with Bars(*columns, rest, console=console, expand=True) as bars:
         task = bars.add_task("", total=None)
         yield lambda done, total, source: bars.update(task, completed=done, total=total, description=source)
 

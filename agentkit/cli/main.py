@@ -35,7 +35,11 @@ app = typer.Typer(
 )
 app.add_typer(models.app, name="models", help="Local models: list them, fetch them, find them.")
 app.add_typer(runs.app, name="runs", help="Past runs in the journal: list, show, resume.")
-app.add_typer(memory.app, name="memory", help="What agents remember: look at it, correct it, take it along, forget it.")
+app.add_typer(
+    memory.app,
+    name="memory",
+    help="What agents remember: look at it, feed it documents, correct it, take it along, forget it.",
+)
 
 AgentSpec = Annotated[
     str, typer.Argument(metavar="AGENT", help="package.module:NAME, path/to/file.py:NAME or a YAML file")
