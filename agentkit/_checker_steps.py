@@ -197,7 +197,7 @@ class StepChecker:
                 (*path, "in"),
                 f"{source} is not a list.",
                 expected="a list",
-                suggestion="Loop over a list field of it, or over [x] for a single value.",
+                suggestion=_unmarked(step.source) or "Loop over a list field of it, or over [x] for a single value.",
             )
             item: Type = ANY
         else:
@@ -335,7 +335,7 @@ class StepChecker:
                 path,
                 f"the condition is {kind}, not a boolean.",
                 expected="true or false",
-                suggestion="Compare explicitly, e.g. len(x) > 0 or x is not None.",
+                suggestion=_unmarked(expr) or "Compare explicitly, e.g. len(x) > 0 or x is not None.",
             )
         elif flow is Flow.MAYBE:
             self.findings.note(path)
@@ -360,3 +360,10 @@ class StepChecker:
                 suggestion="Use it in a later step or in the answer, or leave it out.",
                 severity="warning",
             )
+
+
+def _unmarked(expr: Expr) -> str:
+    """What to write for an expression of a JSON plan that lacks its marks, and so is a text."""
+    if isinstance(expr, Literal) and isinstance(expr.value, str):
+        return 'In JSON an expression stands in "${…}"; without these marks it is a text.'
+    return ""

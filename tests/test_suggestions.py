@@ -9,7 +9,7 @@ import pytest
 from typing_extensions import TypedDict
 
 from agentkit.checker import check
-from agentkit.spelling import read_python
+from agentkit.spelling import read_json, read_python
 from agentkit.toolbox import Toolbox, tool
 
 
@@ -106,3 +106,20 @@ def test_what_is_suggested_passes(wrong: str, suggestion: str, right: str) -> No
 def test_nothing_is_suggested_where_nothing_is_known_to_pass(wrong: str) -> None:
     (problem,) = check(read_python(f"answer({wrong})", TOOLS), TOOLS).errors
     assert problem.suggestion == ""
+
+
+def test_an_expression_of_a_json_plan_without_its_marks_is_told() -> None:
+    said = 'In JSON an expression stands in "${…}"; without these marks it is a text.'
+    one = [{"id": "a", "kind": "value", "value": 1}]
+    steps = [
+        {"id": "top", "kind": "call", "tool": "hats"},
+        {"id": "c", "kind": "if", "condition": "len(top) > 1", "then": one},
+        {"id": "f", "kind": "for_each", "item": "hat", "in": "top", "do": [{"id": "b", "kind": "value", "value": 2}]},
+    ]
+    found = check(read_json({"steps": steps, "answer": ["${c}", "${f}"]}), TOOLS).errors
+    assert [(one.code.name, one.suggestion) for one in found] == [("NOT_BOOLEAN", said), ("NOT_ITERABLE", said)]
+
+
+def test_a_kind_in_capitals_is_known_again() -> None:
+    plan = read_json({"steps": [{"id": "top", "kind": "CALL", "tool": "hats"}], "answer": "${top}"})
+    assert check(plan, TOOLS).errors[0].suggestion == "Did you mean 'call'?"

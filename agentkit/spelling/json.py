@@ -180,7 +180,7 @@ class _Reader:
             kind = "call"
         if not isinstance(kind, str) or kind not in FIELDS:
             what = "has no 'kind'" if kind is None else f"has the unknown kind {kind!r}"
-            hint = did_you_mean(kind, FIELDS) if isinstance(kind, str) else ""
+            hint = did_you_mean(kind.lower(), FIELDS) if isinstance(kind, str) else ""
             self.problem(Code.UNKNOWN_KIND, (*path, "kind"), f"the step {what}", f"one of {', '.join(FIELDS)}", hint)
             raise _Skip
         required, optional = FIELDS[kind]
