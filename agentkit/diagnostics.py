@@ -82,6 +82,10 @@ class Code(Enum):
     VALIDATOR = "AK702", "A domain validator refuses the plan.", "See the validator's message."
 
 
+_LONGEST_PART = 1_500
+_HALF = 700
+
+
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
     """One problem, as data that a person and a model can act on.
@@ -110,10 +114,16 @@ class Diagnostic:
         return ".".join(str(part) for part in self.path) or "plan"
 
     def __str__(self) -> str:
-        at = f"line {self.line}, {self.where}" if self.line is not None else self.where
-        text = f"{self.code.value} at {at}: {self.message}"
+        where = _short(self.where)
+        at = f"line {self.line}, {where}" if self.line is not None else where
+        text = f"{self.code.value} at {at}: {_short(self.message)}"
         if self.expected:
-            text += f" Expected {self.expected}."
+            text += f" Expected {_short(self.expected)}."
         if self.suggestion:
-            text += f" {self.suggestion}"
+            text += f" {_short(self.suggestion)}"
         return text
+
+
+def _short(part: str) -> str:
+    """A part of a message, cut in the middle where a plan or a schema has made it long: prompts are made of these."""
+    return part if len(part) <= _LONGEST_PART else f"{part[:_HALF]} … {part[-_HALF:]}"

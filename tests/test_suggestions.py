@@ -123,3 +123,10 @@ def test_an_expression_of_a_json_plan_without_its_marks_is_told() -> None:
 def test_a_kind_in_capitals_is_known_again() -> None:
     plan = read_json({"steps": [{"id": "top", "kind": "CALL", "tool": "hats"}], "answer": "${top}"})
     assert check(plan, TOOLS).errors[0].suggestion == "Did you mean 'call'?"
+
+
+@pytest.mark.parametrize("source", ["answer({name})", "{name} = hats()\nanswer({name}.x)", 'answer("{name}" - 1)'])
+def test_what_is_said_of_a_plan_with_endless_words_is_short_enough_for_a_prompt(source: str) -> None:
+    plan = read_python(source.replace("{name}", "x" * 3_000), TOOLS)
+    assert all(len(str(problem)) < 5_000 for problem in check(plan, TOOLS).errors)
+    assert not check(plan, TOOLS).ok
