@@ -10,7 +10,7 @@ from agentkit.messages import Json, Message
 from agentkit.plan import JsonSchema
 from agentkit.planning import PlanRequest, ToolChoice
 from agentkit.remembering import Owner, Remembers, RunMemory
-from agentkit.run import Run
+from agentkit.run import Run, check_rules
 from agentkit.task import Task, check_constraints
 from agentkit.toolbox import Toolbox
 from agentkit.types import to_schema, type_of_value, widen
@@ -30,6 +30,7 @@ def request_of(
     Raises:
         DefinitionError: An input, a constraint or a chosen tool is wrong.
     """
+    check_rules(policy=agent.policy)
     toolbox, choice = chosen_tools(agent.toolbox, tool_choice)
     task = Task.of(task)
     check_constraints(task.constraints, agent.toolbox)

@@ -12,11 +12,13 @@ from typing import Any
 from agentkit.cache import CacheStore
 from agentkit.calling import ModelCaller
 from agentkit.clock import SystemClock
+from agentkit.errors import DefinitionError
 from agentkit.eventlog import EventLog
 from agentkit.events import Event, StepFinished, StepStarted
 from agentkit.ledger import Ledger
 from agentkit.limits import Limits, Meter
 from agentkit.messages import ModelSettings
+from agentkit.policy import Policy
 from agentkit.protocols import Clock, Human, Journal, Model
 
 
@@ -104,6 +106,7 @@ class Run:
         cache: CacheStore | None = None,
         settings: ModelSettings | None = None,
     ) -> None:
+        check_rules(limits=limits, human=human)
         self.id = id or new_run_id()
         self.limits = limits or Limits()
         self.clock: Clock = clock or SystemClock()
@@ -161,6 +164,24 @@ class Run:
     def remaining(self) -> float | None:
         """Seconds until the deadline, None without one."""
         return None if self.deadline is None else self.deadline - self.clock.time()
+
+
+def check_rules(*, policy: object = None, limits: object = None, human: object = None) -> None:
+    """Refuse rules of a run that are of another type, before anything runs under them; None is no rule.
+
+    Raises:
+        DefinitionError: One is; the message says what was expected.
+    """
+    rules = (("policy", policy, Policy, "Policy(writes='auto')"), ("limits", limits, Limits, "Limits(tool_calls=50)"))
+    for name, value, kind, example in rules:
+        if value is not None and not isinstance(value, kind):
+            raise DefinitionError(f"{name} has to be a {kind.__name__}, e.g. {example}, got {value!r}")
+    lacking = [name for name in ("approve", "answer") if not callable(getattr(human, name, None))]
+    if human is not None and lacking:
+        raise DefinitionError(
+            "human has to have the methods approve(request) and answer(question, schema), "
+            f"and {human!r} lacks {' and '.join(lacking)}"
+        )
 
 
 def new_run_id() -> str:

@@ -6,8 +6,11 @@ from typing import Any
 
 import pytest
 
-from agentkit import Limits, Policy, load_agent
+from agentkit import Agent, Limits, Policy, load_agent
 from agentkit.errors import DefinitionError
+from agentkit.testing import ScriptedModel
+
+METHODS = "approve(request) and answer(question, schema)"
 
 
 @pytest.mark.parametrize(
@@ -37,6 +40,21 @@ def test_a_word_that_is_no_approval_does_not_pass_for_one() -> None:
     assert str(caught.value) == (
         "a policy says 'auto', 'ask' or 'never', and writes is 'yes'; tools['send_*'] is 'allow'"
     )
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"policy": "auto"}, "policy has to be a Policy, e.g. Policy(writes='auto'), got 'auto'"),
+        ({"limits": {"steps": 3}}, "limits has to be a Limits, e.g. Limits(tool_calls=50), got {'steps': 3}"),
+        ({"human": 3}, f"human has to have the methods {METHODS}, and 3 lacks approve and answer"),
+    ],
+)
+def test_a_run_is_not_begun_under_rules_that_are_none(options: dict[str, Any], said: str) -> None:
+    model = ScriptedModel([])
+    with pytest.raises(DefinitionError) as caught:
+        Agent(model, **options).run_sync("Do it.")
+    assert str(caught.value) == said
 
 
 def test_a_file_tells_the_line_of_a_limit_that_is_none(tmp_path: Any) -> None:
