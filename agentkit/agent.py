@@ -443,7 +443,7 @@ def _preparing(memory: RunMemory) -> Prepare:
             return request
         profile = run.model.model.profile
         alone = replace(request, history=(), recalled="")
-        fixed = conversation(alone, spelling=profile.spelling, repairs=profile.repairs)
+        fixed = conversation(alone, profile, spelling=profile.spelling)
         return await memory.prepare(request, fixed, run)
 
     return prepare

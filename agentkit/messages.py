@@ -262,6 +262,7 @@ class ModelProfile:
         decoding: How plans are constrained: ``free``, ``grammar`` (one grammar for the whole plan) or ``typed``
             (line by line, type-directed).
         repairs: Diagnostics fed back in conversation help this model; small ones do better with resampling.
+        primer: Plans better after a few worked plans with other tools, where the agent has no examples of its own.
         kinds: Step kinds to offer; None offers all.
         settings: Names of the `ModelSettings` that the model takes; setting another one is an error.
         price: What the model costs, instead of what `agentkit.models.prices` knows.
@@ -275,6 +276,7 @@ class ModelProfile:
     spelling: Literal["python", "json"] = "python"
     decoding: Literal["free", "grammar", "typed"] = "free"
     repairs: bool = True
+    primer: bool = False
     kinds: frozenset[str] | None = None
     settings: frozenset[str] = frozenset({"temperature", "top_p", "max_tokens", "seed", "stop", "timeout"})
     price: Price | None = None

@@ -14,7 +14,7 @@ from agentkit.checker import CheckReport
 from agentkit.diagnostics import Code
 from agentkit.events import PlanLine
 from agentkit.messages import GrammarOutput, Message, ModelRequest, ModelSettings
-from agentkit.plan import KINDS, Plan, Value, walk
+from agentkit.plan import KINDS, Ask, Call, Generate, Plan, Subgoal, Value, walk
 from agentkit.planners._lines import read_lines, tell
 from agentkit.planning import PlanRequest, Proposal
 from agentkit.run import Run
@@ -37,6 +37,9 @@ PLAN_TOKENS = 700
 """Tokens that all samples of all lines may take together, where the settings do not say."""
 
 _ASSIGNED = re.compile(r"^\s*([a-z_][a-z0-9_]*) = (.*)$")
+_ALIAS = re.compile(r"^[a-z_][a-z0-9_]* = [a-z_][a-z0-9_]*$")
+"""Another name for what has one already; in a block it can be the choice that the block is for."""
+
 _LOOP = re.compile(r"^\s*(?:for|while)\b")
 _BOUND = re.compile(r"^\s*for ([a-z][a-z0-9_]*) in ")
 _PROBE = "probe_of_line"
@@ -113,16 +116,22 @@ class TypedDecoder:
         return (fallback, True) if fallback else (line, False)
 
     def _judge(self, lines: list[str], line: str) -> str:
-        """``good``, ``doubtful`` (right, and probably not what was meant) or ``bad``."""
-        if not line.strip() or _repeats(lines, line):
+        """``good``, ``doubtful`` (may run, and is probably not what was meant) or ``bad``."""
+        if not line.strip() or _repeats(lines, line) or _ALIAS.match(line):
             return "bad"
         candidate = [*lines, line]
         report = self._check(candidate, partial=not _answered(candidate))
         if report.errors or not self._offered(report.plan):
             return "bad"
-        if _answered(candidate) and any(one.code is Code.UNUSED for one in report.warnings):
+        if _answered(candidate) and (self._out_of_nothing(report.plan) or _unused(report)):
             return "doubtful"
         return "good"
+
+    def _out_of_nothing(self, plan: Plan) -> bool:
+        """Whether a plan answers without having asked anything or anybody, as if the model knew."""
+        known = self._request.inputs or self._request.given
+        asks = any(isinstance(step, (Call, Generate, Ask, Subgoal)) for step in walk(plan.steps))
+        return bool(self._request.toolbox) and not known and not asks
 
     def _offered(self, plan: Plan) -> bool:
         """Whether a plan has only steps that are offered; values come about between others too."""
@@ -177,6 +186,10 @@ class TypedDecoder:
             for i, name in enumerate(names)
             if first + i not in wrong and f"{_PROBE}_{i}" in report.types
         }
+
+
+def _unused(report: CheckReport) -> bool:
+    return any(one.code is Code.UNUSED for one in report.warnings)
 
 
 def _level(line: str) -> int:

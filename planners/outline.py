@@ -49,7 +49,7 @@ class Outline:
         model = model_of(run, "the outline planner")
         profile = model.model.profile
         asked = replace(request, task=f"{request.task}\n\n{self._told()}")
-        messages = conversation(asked, spelling="python", repairs=profile.repairs)
+        messages = conversation(asked, profile, spelling="python")
         settings = self._settings.for_profile(profile)
         parse = self._reader(request)
         purpose = "repair" if request.attempts else "plan"

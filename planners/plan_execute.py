@@ -61,7 +61,7 @@ class PlanAndExecute:
         profile = run.model.model.profile
         spelling = self._spelling or profile.spelling
         decoding = supported(self._decoding or profile.decoding, spelling, profile)
-        messages = conversation(request, spelling=spelling, repairs=profile.repairs)
+        messages = conversation(request, profile, spelling=spelling)
         settings = self._settings_for(request).for_profile(profile)
         purpose = "repair" if request.attempts else "plan"
         if decoding == "typed":

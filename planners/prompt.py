@@ -7,9 +7,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from agentkit.ledger import CallDenied, CallDone
-from agentkit.messages import Json, Message, ToolCall, assistant, system, user
-from agentkit.planning import Attempt, PlanRequest
+from agentkit.messages import Json, Message, ModelProfile, ToolCall, assistant, system, user
+from agentkit.planners.primer import PRIMER
+from agentkit.planning import Attempt, Example, PlanRequest
 from agentkit.spelling import read_python, write_json
+from agentkit.toolbox import Toolbox
 from agentkit.types import from_schema, type_of_value, widen
 
 PYTHON_GUIDE = """\
@@ -33,7 +35,7 @@ parallel (branches), generate (prompt), ask (question).
 - Never invent values; answer every part of the request."""
 
 
-def conversation(request: PlanRequest, *, spelling: str, repairs: bool) -> tuple[Message, ...]:
+def conversation(request: PlanRequest, profile: ModelProfile, *, spelling: str) -> tuple[Message, ...]:
     """The messages that ask for a plan.
 
     The first message is the same for every task of an agent, so that prompt caches hit. Examples come as turns of the
@@ -41,15 +43,16 @@ def conversation(request: PlanRequest, *, spelling: str, repairs: bool) -> tuple
 
     Args:
         request: What is asked.
+        profile: Of the model that is asked: whether it sees a primer, and refused plans with their diagnostics.
         spelling: ``python`` or ``json``: the guide and the form of the tools.
-        repairs: Show refused plans with their diagnostics; small models do worse with them.
     """
     guide = PYTHON_GUIDE if spelling == "python" else JSON_GUIDE
-    parts = [request.instructions, guide, "Tools:\n" + request.toolbox.signatures()]
+    primer = _primer(spelling) if profile.primer and not request.examples else ""
+    parts = [request.instructions, guide, primer, "Tools:\n" + request.toolbox.signatures()]
     messages = [system("\n\n".join(part for part in parts if part), cache=not request.examples)]
     messages.extend(_examples(request, spelling))
     messages.extend(_joined([*told(request.history), user(task_text(request))]))
-    for attempt in _worth_showing(request.attempts, repairs=repairs):
+    for attempt in _worth_showing(request.attempts, repairs=profile.repairs):
         messages.append(assistant(attempt.source))
         messages.append(user(_complaint(attempt)))
     settled = _settled(request)
@@ -105,14 +108,23 @@ def _joined(messages: Iterable[Message]) -> list[Message]:
     return joined
 
 
+def _primer(spelling: str) -> str:
+    """Worked plans with tools of another agent. As turns they would teach a model to imagine tools."""
+    plans = (f"{example.task}\n{_written(example, Toolbox(), spelling)}" for example in PRIMER)
+    return "Plans of another agent, with other tools than yours:\n\n" + "\n\n".join(plans)
+
+
 def _examples(request: PlanRequest, spelling: str) -> Iterable[Message]:
     """The examples as turns, in the spelling that is asked for."""
     for position, example in enumerate(request.examples):
-        text = example.plan.strip()
-        if spelling == "json":
-            text = json.dumps(write_json(read_python(text, request.toolbox)), ensure_ascii=False)
         yield user(example.task)
+        text = _written(example, request.toolbox, spelling)
         yield Message("assistant", text, cache=position == len(request.examples) - 1)
+
+
+def _written(example: Example, toolbox: Toolbox, spelling: str) -> str:
+    text = example.plan.strip()
+    return text if spelling == "python" else json.dumps(write_json(read_python(text, toolbox)), ensure_ascii=False)
 
 
 def task_text(request: PlanRequest) -> str:

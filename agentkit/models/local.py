@@ -29,7 +29,7 @@ from agentkit.models._llama import Engine, leave_engines, refused, shared_engine
 from agentkit.models.capabilities import check_request
 from agentkit.models.catalogue import find_weights, not_here, weights_path
 
-_ANY_GGUF = ModelProfile(json_schema=True, grammar=True, prefix=True, decoding="typed", repairs=False)
+_ANY_GGUF = ModelProfile(json_schema=True, grammar=True, prefix=True, decoding="typed", repairs=False, primer=True)
 _GUIDANCE = "%llguidance {}\n"
 _COMPACT = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
 

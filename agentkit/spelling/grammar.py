@@ -60,6 +60,8 @@ DATE = StringType(format="date")
 NUMBERS = Reference('"range(" INT (", " INT)? ")"', ArrayType(IntegerType()))
 """Whole numbers to go through."""
 
+_ENDINGS = "answer|print|return|import"
+
 _FORMATS = {"date": "DATE"}
 _COMPARE = '(" == " | " != " | " < " | " <= " | " > " | " >= ")'
 
@@ -150,10 +152,13 @@ class _Line:
         return self._rules.add(f"{self._name}_line", forms) if forms else ""
 
     def _new_name(self) -> str:
-        """The terminal of names that a line may give: no word of the language, and none that it must not change."""
+        """The terminal of names that a line may give: no word of the language, and none that it must not change.
+
+        Nor any that begins like `answer`: a model that wants to end and misses would go on for ever.
+        """
         free = self._option.indent and "repeat" in self._rules.kinds
         words = sorted({*RESERVED_NAMES, *(() if free else self._option.scope)})
-        return self._rules.terminal(f"/[a-z][a-z0-9_]{{0,23}}/ & ~/({'|'.join(words)})/")
+        return self._rules.terminal(f"/[a-z][a-z0-9_]{{0,23}}/ & ~/({'|'.join(words)}|({_ENDINGS})[a-z0-9_]*)/")
 
     def _tools(self) -> list[Tool]:
         return list(self._toolbox.values()) if "call" in self._rules.kinds else []
@@ -165,12 +170,12 @@ class _Line:
 
     def _openings(self) -> list[str]:
         kinds = self._rules.kinds
-        forms = [f'"if " {self.condition()} ":"'] if "if" in kinds else []
+        forms = [f'"if " {self.question()} ":"'] if "if" in kinds else []
         if "for_each" in kinds:
             forms += [f'"for {ITEM} in " {reference.rule} ":"' for reference in self._iterables()]
             forms.append(f'{self._new_name()} " = " "[]"')
         if "repeat" in kinds:
-            forms += [f'"while " {self.condition()} ":"', '"for _ in range(" INT "):"']
+            forms += [f'"while " {self.question()} ":"', '"for _ in range(" INT "):"']
         return forms
 
     def _comprehensions(self) -> list[str]:
@@ -181,7 +186,7 @@ class _Line:
 
     def _each(self, reference: Reference, element: str) -> str:
         """``[element for p in reference if condition]``."""
-        where = f'(" if " {self._inside(reference).condition()})?'
+        where = f'(" if " {self._inside(reference).question()})?'
         # The bracket is a token of its own: a longer one (" = [") would hide every other value that begins with it.
         return f'"[" ({element}) " for {ITEM} in " {reference.rule} {where} "]"'
 
@@ -355,6 +360,14 @@ class _Line:
             elif any(flows(part.type, NUMBER) is Flow.YES for part in self._item_paths(reference)):
                 yield f'{functions} "(" {self._each(reference, self._inside(reference).number())} ")"'
 
+    def question(self) -> str:
+        """The rule of what ``if``, ``while`` and filters ask: a condition, or yes or no of a tool."""
+        name = f"{self._name}_question"
+        if self._rules.reserve(name):
+            asked = [self._call(tool) for tool in self._tools() if tool.effect != "write" and _says_yes_or_no(tool)]
+            self._rules.add(name, [self.condition(), *(f'("not ")? {call}' for call in asked if call)])
+        return name
+
     def condition(self) -> str:
         """The rule of conditions."""
         name = f"{self._name}_cond"
@@ -414,6 +427,10 @@ class _Line:
         found = item_type(reference.type)
         item = found.type if isinstance(found, Found) else ANY
         return list(paths(quoted(ITEM), item, 2))
+
+
+def _says_yes_or_no(tool: Tool) -> bool:
+    return flows(tool.output_type, BOOLEAN) is Flow.YES
 
 
 def _alike(one: Type, other: Type) -> bool:

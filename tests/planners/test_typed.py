@@ -70,11 +70,26 @@ async def test_a_line_that_the_checker_refuses_is_sampled_again() -> None:
     assert kept(result) == ["n = draw()", "answer(n)"]
 
 
+async def test_another_name_for_a_value_is_sampled_again_unless_a_block_chooses_by_it() -> None:
+    result, _ = await planned("n = draw()", "m = n", "answer(n)")
+    assert kept(result) == ["n = draw()", "answer(n)"]
+    lines = ["n = draw()", "m = 5", "if m > n:", "    best = m", "else:", "    best = n", "answer(best)"]
+    result, _ = await planned(*lines)
+    assert (result.output, kept(result)) == (5, lines)
+
+
 async def test_an_answer_that_leaves_a_read_unused_is_taken_only_if_nothing_better_comes() -> None:
     better, _ = await planned("n = draw()", "answer(3)", "answer(n)")
     assert kept(better)[-1] == "answer(n)"
     nothing, _ = await planned("n = draw()", *["answer(3)"] * 4)
     assert (nothing.output, kept(nothing)[-1]) == (3, "answer(3)")
+
+
+async def test_an_answer_that_no_tool_was_asked_for_is_taken_only_if_nothing_better_comes() -> None:
+    better, _ = await planned("answer(3)", "n = draw()", "answer(n)")
+    assert kept(better) == ["n = draw()", "answer(n)"]
+    nothing, _ = await planned(*["answer(3)"] * 4)
+    assert (nothing.output, kept(nothing)) == (3, ["answer(3)"])
 
 
 async def test_a_model_that_finds_no_end_is_stopped_at_the_tokens_of_a_line_and_of_a_plan() -> None:

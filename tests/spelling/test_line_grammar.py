@@ -7,14 +7,12 @@ from datetime import date
 from typing import Any
 
 import pytest
-from llguidance import LLMatcher, LLTokenizer
 from typing_extensions import TypedDict
 
 from agentkit import Toolbox, tool
 from agentkit.spelling import LineOption, line_grammar
 from agentkit.types import Type
-
-TOKENIZER = LLTokenizer("byte")
+from tests.line_grammars import admits
 
 
 class Week(TypedDict):
@@ -91,18 +89,25 @@ def lbs_to_kg(lbs: float) -> float:
     return lbs * 0.45359237
 
 
+@tool(effect="read")
+def is_open(product: str) -> bool:
+    """Whether a product can be ordered.
+
+    Args:
+        product: Its name.
+    """
+    return True
+
+
 SHOP = Toolbox(fetch_sales, fetch_campaigns, find_products, project)
 COMPUTING = Toolbox(lbs_to_kg)
+ASKED = Toolbox(is_open, is_open.replace(name="open_shop", effect="write"))
 SALES, CAMPAIGNS, NAMES = (one.output_type for one in (fetch_sales, fetch_campaigns, find_products))
 
 
 def writable(line: str, scope: Mapping[str, Type], toolbox: Toolbox = SHOP, **option: Any) -> bool:
     """Whether the grammar of a line with `scope` in sight admits exactly `line` and its newline."""
-    grammar = LLMatcher.grammar_from_lark(line_grammar(toolbox, [LineOption(0, scope, **option)]))
-    assert not LLMatcher.validate_grammar(grammar)
-    matcher = LLMatcher(TOKENIZER, grammar)
-    tokens = TOKENIZER.tokenize_str(f"{line}\n")
-    return matcher.try_consume_tokens(tokens) == len(tokens) and matcher.is_accepting()
+    return admits(line_grammar(toolbox, [LineOption(0, scope, **option)]), line)
 
 
 @pytest.mark.parametrize(
@@ -178,6 +183,21 @@ def test_constants_are_reckoned_with_where_no_tool_computes() -> None:
 def test_what_is_numbered_is_gone_through_by_its_numbers(line: str) -> None:
     assert writable(line, {})
     assert not writable("for p in range(names):", {"names": NAMES})
+
+
+def test_if_while_and_filters_may_ask_a_tool() -> None:
+    assert writable("while not is_open(product=names[0]):", {"names": NAMES}, ASKED)
+    assert writable("if is_open(product=names[0]):", {"names": NAMES}, ASKED)
+    assert writable("open = [is_open(product=p) for p in names if is_open(product=p)]", {"names": NAMES}, ASKED)
+    assert not writable("if open_shop(product=names[0]):", {"names": NAMES}, ASKED)  # a write is a step of its own
+    assert not writable("if fetch_campaigns(product=names[0]):", {"names": NAMES})  # which is no yes or no
+
+
+@pytest.mark.parametrize("name", ["answer1", "answers", "print_it", "return_total", "importance", "for", "sales"])
+def test_no_name_begins_like_the_end_of_a_plan_or_is_taken(name: str) -> None:
+    """A model that writes `answer` and misses the parenthesis would go on for ever."""
+    assert not writable(f"{name} = 3", {"sales": SALES})
+    assert writable("the_answer = 3", {"sales": SALES})
 
 
 def test_arithmetic_goes_into_parentheses_only_so_deep() -> None:

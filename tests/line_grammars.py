@@ -1,0 +1,16 @@
+"""What a line grammar admits, asked of llguidance, which decodes by the same grammar."""
+
+from __future__ import annotations
+
+from llguidance import LLMatcher, LLTokenizer
+
+_TOKENIZER = LLTokenizer("byte")
+
+
+def admits(lark: str, line: str) -> bool:
+    """Whether a grammar admits exactly `line` and its newline."""
+    grammar = LLMatcher.grammar_from_lark(lark)
+    assert not LLMatcher.validate_grammar(grammar)
+    matcher = LLMatcher(_TOKENIZER, grammar)
+    tokens = _TOKENIZER.tokenize_str(f"{line}\n")
+    return bool(matcher.try_consume_tokens(tokens) == len(tokens) and matcher.is_accepting())
