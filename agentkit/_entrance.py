@@ -143,6 +143,8 @@ class _Entrance:
                     entered.ended = Ended("declined", intent.reply)
                 case "in_scope":
                     came_from = entered.agent
+                    if intent.label:
+                        self.run.label(intent.label)
                     if intent.agent:
                         self._hand_over(_named(came_from, intent.agent), entered)
                     _narrow(intent, entered)

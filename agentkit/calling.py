@@ -52,7 +52,18 @@ class ModelCaller:
         DefinitionError: `limits.cost` is set and the model's price is unknown.
     """
 
-    __slots__ = ("_clock", "_deadline", "_events", "_limits", "_meter", "_rows", "_settings", "_user", "model")
+    __slots__ = (
+        "_clock",
+        "_deadline",
+        "_events",
+        "_limits",
+        "_meter",
+        "_rows",
+        "_settings",
+        "_user",
+        "intent",
+        "model",
+    )
 
     def __init__(
         self,
@@ -65,8 +76,10 @@ class ModelCaller:
         user: str = "",
         settings: ModelSettings | None = None,
         deadline: float | None = None,
+        intent: str = "",
     ) -> None:
         self.model = model
+        self.intent = intent
         self._settings = settings or ModelSettings()
         self._deadline = deadline
         self._user = user
@@ -258,7 +271,13 @@ class ModelCaller:
     def _marked(self, request: ModelRequest, purpose: str) -> ModelRequest:
         """The request with what wrappers around the model go by."""
         settings = request.settings.or_else(self._settings.for_profile(self.profile))
-        return replace(request, user=request.user or self._user, purpose=request.purpose or purpose, settings=settings)
+        return replace(
+            request,
+            user=request.user or self._user,
+            purpose=request.purpose or purpose,
+            intent=request.intent or self.intent,
+            settings=settings,
+        )
 
     def _record(
         self,

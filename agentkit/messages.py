@@ -123,6 +123,7 @@ class ModelRequest:
         user: For whom it is asked, empty for nobody in particular. Not sent; budgets, rate limits and caches go by it.
         purpose: Who asks: ``plan``, ``repair``, ``generate`` and so on. Not sent; routers go by it.
         fresh: The answer depends on when it is asked for, so that no cache may keep or give it. Not sent.
+        intent: What kind of request the run is about, as the agent's classifier labels it. Not sent; routers go by it.
     """
 
     messages: tuple[Message, ...]
@@ -134,6 +135,7 @@ class ModelRequest:
     user: str = ""
     purpose: str = ""
     fresh: bool = False
+    intent: str = ""
 
 
 @dataclass(frozen=True, slots=True)

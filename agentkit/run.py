@@ -62,6 +62,7 @@ class Run:
         deadline: Unix seconds at which its time is over, None without a limit.
         within: The subgoal step that this is the run of, empty for the run itself. Names of steps begin with it.
         depth: How many subgoals this run is inside of.
+        intent: What kind of request it is about, as the agent's classifier labels it.
         memo: What planners have worked out from the attempts of this run and would only work out again. Losing it
             costs time and nothing else.
     """
@@ -76,6 +77,7 @@ class Run:
         "events",
         "human",
         "id",
+        "intent",
         "journal",
         "ledger",
         "limits",
@@ -115,6 +117,7 @@ class Run:
         self.journal = journal
         self.deps = deps
         self.user = user
+        self.intent = ""
         self.cache = cache
         self.settings = settings or ModelSettings()
         self.dry_run = dry_run
@@ -159,7 +162,14 @@ class Run:
             user=self.user,
             settings=self.settings,
             deadline=self.deadline,
+            intent=self.intent,
         )
+
+    def label(self, intent: str) -> None:
+        """Say what kind of request this run is about; models are told from now on."""
+        self.intent = intent
+        if self.model is not None:
+            self.model.intent = intent
 
     def remaining(self) -> float | None:
         """Seconds until the deadline, None without one."""

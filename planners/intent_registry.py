@@ -99,6 +99,7 @@ def _leads(
     agent: str = "",
     reply: str | None = None,
     question: str = "",
+    label: str = "",
 ) -> Intent:
     """What a request leads to."""
     ways = [bool(tools or tags or agent), reply is not None, bool(question)]
@@ -107,7 +108,7 @@ def _leads(
             "a request is let in (tools, tags, agent), declined (reply) or asked back (question); give one of the three"
         )
     lets_in = reply is None and not question
-    return Intent(lets_in, reply or "", question, _texts(tools, "tools"), _texts(tags, "tags"), agent)
+    return Intent(lets_in, reply or "", question, _texts(tools, "tools"), _texts(tags, "tags"), agent, label)
 
 
 def _rule(
@@ -119,10 +120,11 @@ def _rule(
     agent: str = "",
     reply: str | None = None,
     question: str = "",
+    label: str = "",
 ) -> Rule:
     if bool(words) == bool(pattern):
         raise DefinitionError("a rule has either words or a pattern")
-    intent = _leads(tools=tools, tags=tags, agent=agent, reply=reply, question=question)
+    intent = _leads(tools=tools, tags=tags, agent=agent, reply=reply, question=question, label=label)
     return Rule(pattern, intent) if pattern else Rule.words(*_texts(words, "words"), intent=intent)
 
 

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 from agentkit.messages import Json, ModelRequest, ModelResponse
 from agentkit.tokens import MESSAGE_OVERHEAD, REPLY_OVERHEAD, estimate_tokens
 
-NOT_SENT = ("user", "purpose", "fresh")
+NOT_SENT = ("user", "purpose", "fresh", "intent")
 """Fields of a request that are for wrappers and never reach a provider."""
 
 

@@ -30,6 +30,8 @@ class Route:
         model: The model or its id.
         name: What the rule is called in explanations; the model's id where empty.
         purposes: Purposes of requests, with ``*`` and ``?``; empty takes every purpose.
+        intents: Kinds of requests, as the agent's intent classifier labels them, with ``*`` and ``?``; empty takes
+            every kind, and runs without one.
         up_to: The longest prompt, in estimated tokens; None for as long as the model's context window allows.
         when: Any other condition.
     """
@@ -37,6 +39,7 @@ class Route:
     model: Model | str
     name: str = ""
     purposes: tuple[str, ...] = ()
+    intents: tuple[str, ...] = ()
     up_to: int | None = None
     when: Callable[[ModelRequest], bool] | None = None
 
@@ -168,6 +171,9 @@ class _Rule:
         route, window = self.route, self.model.profile.context_window
         if route.purposes and not any(fnmatchcase(request.purpose, purpose) for purpose in route.purposes):
             return f"it is for {' and '.join(map(repr, route.purposes))}, and the purpose is {request.purpose!r}"
+        if route.intents and not any(fnmatchcase(request.intent, intent) for intent in route.intents):
+            what = f"the intent is {request.intent!r}" if request.intent else "the request has none"
+            return f"it is for the intents {' and '.join(map(repr, route.intents))}, and {what}"
         if route.up_to is not None and tokens > route.up_to:
             return f"it takes up to {route.up_to} tokens, and the prompt has about {tokens}"
         if tokens + (request.settings.max_tokens or 0) > window:

@@ -6,9 +6,12 @@ from dataclasses import replace
 
 import pytest
 
+from agentkit import Agent
 from agentkit.errors import DefinitionError, ModelRefusedError
 from agentkit.messages import ModelProfile, ModelRequest, ModelResponse, ModelSettings, Price, Usage, user
-from agentkit.models import Route, RouterModel
+from agentkit.models import CachedModel, Route, RouterModel
+from agentkit.planners.intent import Rule, RuleIntent
+from agentkit.planning import Intent
 from agentkit.testing import ScriptedModel
 from tests.conformance.model import collect
 
@@ -104,3 +107,34 @@ def test_two_rules_of_one_name_are_a_mistake() -> None:
 def test_an_unknown_preference_is_a_mistake() -> None:
     with pytest.raises(DefinitionError, match="prefer is 'best'; expected 'first' or 'cheapest'"):
         RouterModel(named("a"), prefer="best")  # type: ignore[arg-type]
+
+
+async def test_the_route_of_the_runs_intent_answers() -> None:
+    router = RouterModel(
+        Route(named("strong"), "strong", intents=("refund", "legal_*")), Route(named("cheap"), "cheap")
+    )
+    for intent, name in [("refund", "strong"), ("legal_notice", "strong"), ("hours", "cheap"), ("", "cheap")]:
+        assert (await router.request(replace(ASK, intent=intent))).text == name
+    only = RouterModel(Route(named("strong"), "strong", intents=("refund",)))
+    with pytest.raises(ModelRefusedError, match="it is for the intents 'refund', and the intent is 'x'"):
+        only.explain(replace(ASK, intent="x"))
+    with pytest.raises(ModelRefusedError, match="it is for the intents 'refund', and the request has none"):
+        only.explain(ASK)
+
+
+async def test_every_model_call_of_a_run_is_of_the_intent_that_its_classifier_found() -> None:
+    model = ScriptedModel(
+        ['a = subgoal("How much?")\nanswer(a)', 'b = generate("A price.")\nanswer(b)', "20", 'answer("hello")']
+    )
+    rules = RuleIntent((Rule.words("refund", intent=Intent(True, label="refund")),))
+    agent = Agent(model, intent=rules)
+    assert (await agent.run("A refund?")).output == "20"
+    assert (await agent.run("Hello?")).output == "hello"
+    assert [request.intent for request in model.requests] == ["refund"] * 3 + [""]
+
+
+async def test_the_intent_is_not_part_of_what_a_cache_finds_a_request_by() -> None:
+    cached = CachedModel(named("m"))
+    for intent in ("a", "b"):
+        await cached.request(replace(ASK, intent=intent))
+    assert (cached.stats.hits, cached.stats.misses) == (1, 1)
