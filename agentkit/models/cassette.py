@@ -67,7 +67,8 @@ class CassetteModel:
 
     The file holds one JSON object a line: what the model is, then a line for each call, in the order of their ends. In
     a replay each recorded call answers one equal request; requests may come in another order than they were recorded,
-    as they do when steps run at once. What is never sent (`user`, `purpose`, `fresh`, `intent`) is neither kept nor compared.
+    as they do when steps run at once. What is never sent (`user`, `purpose`, `fresh`, `intent`) is neither kept nor
+    compared.
 
     Secrets are replaced before anything is written: the values of environment variables whose names end in API_KEY,
     TOKEN, SECRET or PASSWORD, whatever looks like a provider's key, and what `secrets` adds.
