@@ -33,7 +33,7 @@ from agentkit.reflection import NO_REFLECTION, Reflection
 from agentkit.remembering import Owner, Remembers, RunMemory, Turn
 from agentkit.results import RunResult
 from agentkit.resuming import beginning, check_tools, elapsed, settle, used
-from agentkit.run import Run, new_run_id
+from agentkit.run import Run, check_rules, new_run_id
 from agentkit.streaming import RunStream
 from agentkit.task import Task, read_constraints, write_constraints
 from agentkit.toolbox import Tool, Toolbox, tools_of
@@ -145,7 +145,8 @@ class Agent:
             if value is not None:
                 setattr(self, attribute, value)
         self.name = self.name or type(self).__name__
-        self.toolbox = Toolbox(*tools_of(self), *type(self).tools, *tools)
+        check_rules(policy=self.policy, limits=self.limits, human=self.human)
+        self.toolbox = Toolbox(tools_of(self), type(self).tools, tools)
         self.model = None if self.model is None else resolve_model(self.model)
         self.planner = from_data(self.planner or "plan_execute")
         if self.output_schema is not None and (problems := schema_problems(self.output_schema, "output")):

@@ -47,14 +47,22 @@ def test_a_word_that_is_no_approval_does_not_pass_for_one() -> None:
     [
         ({"policy": "auto"}, "policy has to be a Policy, e.g. Policy(writes='auto'), got 'auto'"),
         ({"limits": {"steps": 3}}, "limits has to be a Limits, e.g. Limits(tool_calls=50), got {'steps': 3}"),
+        (
+            {"tools": 3},
+            "these tools do not make a toolbox:\n  - 3 is not a tool: give tools, toolboxes or iterables of them",
+        ),
         ({"human": 3}, f"human has to have the methods {METHODS}, and 3 lacks approve and answer"),
     ],
 )
-def test_a_run_is_not_begun_under_rules_that_are_none(options: dict[str, Any], said: str) -> None:
-    model = ScriptedModel([])
+def test_an_agent_is_not_made_of_parts_that_are_none(options: dict[str, Any], said: str) -> None:
     with pytest.raises(DefinitionError) as caught:
-        Agent(model, **options).run_sync("Do it.")
+        Agent(ScriptedModel([]), **options)
     assert str(caught.value) == said
+
+
+async def test_a_run_is_not_begun_under_limits_that_are_none() -> None:
+    with pytest.raises(DefinitionError, match=r"^limits has to be a Limits"):
+        await Agent(ScriptedModel([])).run("Do it.", limits={"steps": 3})  # type: ignore[arg-type]
 
 
 def test_a_file_tells_the_line_of_a_limit_that_is_none(tmp_path: Any) -> None:
