@@ -7,7 +7,7 @@ soon as it is there; one that the checker refuses is sampled again, a little war
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from agentkit.checker import CheckReport
@@ -16,16 +16,13 @@ from agentkit.events import PlanLine
 from agentkit.messages import GrammarOutput, Message, ModelRequest, ModelSettings
 from agentkit.plan import KINDS, Ask, Call, Generate, Plan, Subgoal, Value, walk
 from agentkit.planners._lines import read_lines, tell
+from agentkit.planners._places import ASSIGNED, LOOP, around, check_so_far, level_of, places
 from agentkit.planning import PlanRequest, Proposal
 from agentkit.run import Run
-from agentkit.spelling import LineOption, line_grammar
-from agentkit.types import Type
+from agentkit.spelling import line_grammar
 
 MAX_LINES = 24
 """Lines of a plan at most; a small model that has not answered by then never does."""
-
-MAX_LEVEL = 2
-"""Levels of blocks that may be opened."""
 
 TRIES = 4
 """Samples of one line."""
@@ -36,13 +33,8 @@ LINE_TOKENS = 160
 PLAN_TOKENS = 700
 """Tokens that all samples of all lines may take together, where the settings do not say."""
 
-_ASSIGNED = re.compile(r"^\s*([a-z_][a-z0-9_]*) = (.*)$")
 _ALIAS = re.compile(r"^[a-z_][a-z0-9_]* = [a-z_][a-z0-9_]*$")
 """Another name for what has one already; in a block it can be the choice that the block is for."""
-
-_LOOP = re.compile(r"^\s*(?:for|while)\b")
-_BOUND = re.compile(r"^\s*for ([a-z][a-z0-9_]*) in ")
-_PROBE = "probe_of_line"
 
 
 class TypedDecoder:
@@ -93,8 +85,8 @@ class TypedDecoder:
 
     async def _next(self, lines: list[str]) -> tuple[str, bool]:
         """The next line, and whether the checker accepts it there."""
-        places = list(self._places(lines))
-        grammar = GrammarOutput(line_grammar(self._request.toolbox, places, self._kinds))
+        options = list(places(lines, self._request))
+        grammar = GrammarOutput(line_grammar(self._request.toolbox, options, self._kinds))
         prefix = "".join(f"{line}\n" for line in lines)
         warmth = self._settings.temperature or 0.0
         line, fallback = "", ""
@@ -120,7 +112,7 @@ class TypedDecoder:
         if not line.strip() or _repeats(lines, line) or _ALIAS.match(line):
             return "bad"
         candidate = [*lines, line]
-        report = self._check(candidate, partial=not _answered(candidate))
+        report = check_so_far(candidate, self._request, partial=not _answered(candidate))
         if report.errors or not self._offered(report.plan):
             return "bad"
         if _answered(candidate) and (self._out_of_nothing(report.plan) or _unused(report)):
@@ -141,93 +133,9 @@ class TypedDecoder:
     def _read(self, lines: Sequence[str]) -> Plan:
         return read_lines(lines, self._request, partial=not (lines and _answered(lines)))
 
-    def _check(self, lines: Sequence[str], *, partial: bool) -> CheckReport:
-        opened = [f"{'    ' * (_level(lines[-1]) + 1)}{_PROBE} = None"] if lines and lines[-1].endswith(":") else []
-        return self._request.check(self._read([*lines, *opened]), partial=partial)
-
-    # where the next line may stand
-
-    def _places(self, lines: list[str]) -> Iterator[LineOption]:
-        """Every indentation that the next line may have, with what it sees there."""
-        if not lines:
-            yield self._place(lines, 0)
-            return
-        level = _level(lines[-1])
-        if lines[-1].endswith(":"):
-            yield self._place(lines, level + 1)
-            return
-        for indent in range(level, -1, -1):
-            yield self._place(lines, indent)
-
-    def _place(self, lines: list[str], indent: int) -> LineOption:
-        around = list(_around(lines, indent))
-        in_loop = any(_LOOP.match(line) for line in around)
-        return LineOption(
-            indent,
-            self._scope(lines, indent),
-            in_loop=in_loop,
-            after_if=_else_possible(lines, indent),
-            answer=not in_loop,
-            opens=indent < MAX_LEVEL,
-            lists=tuple(_lists(lines)) if in_loop else (),
-        )
-
-    def _scope(self, lines: list[str], indent: int) -> dict[str, Type]:
-        """The names that a line at `indent` can see, with their types: asked of the checker by trial assignments."""
-        names = list(dict.fromkeys((*self._request.inputs, *self._request.given, *_names(lines))))
-        if not names:
-            return {}
-        probes = [f"{'    ' * indent}{_PROBE}_{i} = {name}" for i, name in enumerate(names)]
-        report = self._check([*lines, *probes], partial=True)
-        wrong = {one.line for one in report.errors}
-        first = len(lines) + 1
-        return {
-            name: report.types[f"{_PROBE}_{i}"]
-            for i, name in enumerate(names)
-            if first + i not in wrong and f"{_PROBE}_{i}" in report.types
-        }
-
 
 def _unused(report: CheckReport) -> bool:
     return any(one.code is Code.UNUSED for one in report.warnings)
-
-
-def _level(line: str) -> int:
-    return (len(line) - len(line.lstrip())) // 4
-
-
-def _names(lines: Sequence[str]) -> Iterator[str]:
-    """Every name that the lines assign or bind."""
-    for line in lines:
-        found = _ASSIGNED.match(line) or _BOUND.match(line)
-        if found:
-            yield found[1]
-
-
-def _lists(lines: Sequence[str]) -> Iterator[str]:
-    """Names of lists that were made empty, to be appended to."""
-    return (found[1] for line in lines if (found := _ASSIGNED.match(line)) and found[2] == "[]")
-
-
-def _around(lines: Sequence[str], indent: int) -> Iterator[str]:
-    """The lines that opened the blocks around a next line at `indent`, innermost first."""
-    wanted = indent - 1
-    for line in reversed(lines):
-        if wanted < 0:
-            return
-        if _level(line) == wanted and line.endswith(":"):
-            yield line
-            wanted -= 1
-
-
-def _else_possible(lines: Sequence[str], indent: int) -> bool:
-    """Whether the latest line at `indent` opened an ``if`` that has a block and no ``else`` yet."""
-    for line in reversed(lines):
-        if _level(line) < indent:
-            return False
-        if _level(line) == indent:
-            return line.lstrip().startswith("if ") and line is not lines[-1]
-    return False
 
 
 def _repeats(lines: Sequence[str], line: str) -> bool:
@@ -237,13 +145,13 @@ def _repeats(lines: Sequence[str], line: str) -> bool:
     """
     if lines and lines[-1] == line:
         return True
-    found = _ASSIGNED.match(line)
-    if found is None or any(_LOOP.match(one) for one in _around(lines, _level(line))):
+    found = ASSIGNED.match(line)
+    if found is None or any(LOOP.match(one) for one in around(lines, level_of(line))):
         return False
-    earlier = [one for one in map(_ASSIGNED.match, lines) if one]
+    earlier = [one for one in map(ASSIGNED.match, lines) if one]
     if any(one[2] == found[2] and "(" in found[2] for one in earlier):
         return True
-    return _level(line) == 0 and any(one[1] == found[1] and one[2] != "[]" for one in earlier)
+    return level_of(line) == 0 and any(one[1] == found[1] and one[2] != "[]" for one in earlier)
 
 
 def _answered(lines: Sequence[str]) -> bool:
@@ -251,9 +159,9 @@ def _answered(lines: Sequence[str]) -> bool:
     last = lines[-1]
     if not last.lstrip().startswith("answer("):
         return False
-    if _level(last) == 0:
+    if level_of(last) == 0:
         return True
-    if "else:" not in lines or next(_around(lines, _level(last)), "") != "else:":
+    if "else:" not in lines or next(around(lines, level_of(last)), "") != "else:":
         return False
     position = len(lines) - 1 - list(reversed(lines)).index("else:")
     return position > 0 and lines[position - 1].lstrip().startswith("answer(")

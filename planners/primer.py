@@ -25,3 +25,17 @@ PRIMER = (
     ),
 )
 """Shown where the agent has no examples of its own, and the model's profile asks for them."""
+
+REACT_PRIMER = """\
+Another agent at work, with other tools than yours:
+
+When did the architect of the town hall of Marle live?
+Thought: I need the architect of the town hall of Marle.
+Action: hall = encyclopedia(topic="town hall of Marle")
+Observation: hall = "The town hall of Marle stands on the market square. It was built by Ada Keller."
+Thought: The architect is Ada Keller. I need to know when she lived.
+Action: architect = encyclopedia(topic="Ada Keller")
+Observation: architect = "Ada Keller (1871 to 1938) was an architect who built in brick."
+Thought: She lived from 1871 to 1938, which answers the question.
+Action: answer("From 1871 to 1938")"""
+"""A task done turn by turn, shown where `PRIMER` would be."""

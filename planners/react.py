@@ -10,14 +10,16 @@ from dataclasses import replace
 from typing import Literal, TypeAlias
 
 from agentkit.errors import DefinitionError
-from agentkit.messages import Message, ModelRequest, ModelSettings, assistant, system, user
+from agentkit.messages import GrammarOutput, Message, ModelProfile, ModelRequest, ModelSettings, assistant, system, user
 from agentkit.planners._model import model_of
 from agentkit.planners._native import answered, called, offered, spoken_natively
+from agentkit.planners._places import place
 from agentkit.planners._turns import Conversation, Observation, conversation_of
+from agentkit.planners.primer import REACT_PRIMER
 from agentkit.planners.prompt import task_text, told
 from agentkit.planning import Attempt, PlanningEnded, PlanRequest, Proposal
 from agentkit.run import Run
-from agentkit.spelling import read_python
+from agentkit.spelling import line_grammar, read_python
 
 Protocol: TypeAlias = Literal["native", "text"]
 
@@ -38,6 +40,8 @@ Never invent values. When you know the answer, give it in plain text and call no
 _ACTION = re.compile(r"^[ \t]*Action(?:[ \t]*\d+)?[ \t]*:[ \t]*", re.MULTILINE | re.IGNORECASE)
 _THOUGHT = re.compile(r"^[ \t]*Thought(?:[ \t]*\d+)?[ \t]*:[ \t]*", re.IGNORECASE)
 _OBSERVATION = re.compile(r"^[ \t]*Observation(?:[ \t]*\d+)?[ \t]*:", re.MULTILINE | re.IGNORECASE)
+_ACTIONS = frozenset({"call", "for_each"})
+_THOUGHT_BEFORE = r'"Thought: " /[^\n]{1,300}/ "\nAction: "'
 _FINISH = re.compile(r"^(?:finish|final)[ \t]*\[(?P<text>.*)\]$", re.IGNORECASE | re.DOTALL)
 
 
@@ -91,7 +95,7 @@ class ReAct:
         model = model_of(run, "ReAct")
         profile = model.model.profile
         native = (self._protocol or ("native" if profile.tools and not request.inputs else "text")) == "native"
-        talk = conversation_of(self, request, run, lambda: self._begin(request, native=native))
+        talk = conversation_of(self, request, run, lambda: self._begin(request, profile, native=native))
         if talk.repeated > self._patience:
             raise PlanningEnded(
                 f"the model repeated earlier turns {talk.repeated} times in a row, with the same results; "
@@ -106,17 +110,28 @@ class ReAct:
             return called(response, request) if response.tool_calls else answered(response.text)
         if "stop" in profile.settings:
             settings = replace(settings, stop=(*settings.stop, "\nObservation:"))
-        response = await model.request(ModelRequest(tuple(talk.messages), settings=settings), purpose="act")
+        output = _typed(request, profile) if profile.grammar and profile.decoding == "typed" else None
+        response = await model.request(
+            ModelRequest(tuple(talk.messages), output=output, settings=settings), purpose="act"
+        )
         return _acted(response.text, request)
 
-    def _begin(self, request: PlanRequest, *, native: bool) -> Conversation:
+    def _begin(self, request: PlanRequest, profile: ModelProfile, *, native: bool) -> Conversation:
+        primer = REACT_PRIMER if profile.primer and not native else ""
         guide = NATIVE_GUIDE if native else f"{TEXT_GUIDE}\n\nTools:\n{request.toolbox.signatures()}"
         plans = "\n\n".join(f"{one.task}\n{one.plan.strip()}" for one in request.examples)
-        examples = f"Tasks like yours, and programs that would solve them:\n\n{plans}" if plans else ""
+        examples = f"Tasks like yours, and programs that would solve them:\n\n{plans}" if plans else primer
         prefix = "\n\n".join(part for part in (request.instructions, guide, examples) if part)
         before = request.history if native else told(request.history)
         opening = (system(prefix, cache=True), *before, user(task_text(replace(request, given={}))))
         return Conversation(opening, spoken_natively if native else _spoken, self._longest, request.toolbox)
+
+
+def _typed(request: PlanRequest, profile: ModelProfile) -> GrammarOutput:
+    """A thought, and an action that fits the tools and what earlier ones gave."""
+    action = replace(place((), 0, request), opens=False)
+    kinds = _ACTIONS if profile.kinds is None else _ACTIONS & profile.kinds
+    return GrammarOutput(line_grammar(request.toolbox, [action], kinds, before=_THOUGHT_BEFORE))
 
 
 def _owes_a_call(request: PlanRequest) -> bool:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from agentkit.calling import ModelCaller
-from agentkit.messages import Message, ModelRequest, ModelSettings, assistant, system, user
+from agentkit.messages import GrammarOutput, Message, ModelRequest, ModelSettings, assistant, system, user
 from agentkit.models.ids import resolve_model
 from agentkit.planners._model import model_of
+from agentkit.planners._places import place
 from agentkit.planning import PlanRequest
 from agentkit.protocols import Model
 from agentkit.run import Run
+from agentkit.spelling import line_grammar
+
+MAX_LINES = 4
+"""Lines of a step, where a model writes them under a grammar."""
 
 GUIDE = """\
 You translate the steps of a plan into a small subset of Python, one step at a time. Write only the lines for the step \
@@ -83,12 +88,32 @@ class ModelTranslator:
             LimitReached: A budget of the run is used up.
         """
         caller = self._caller(run)
-        settings = self._settings.for_profile(caller.model.profile)
-        messages = _conversation(step, request)
-        return (await caller.request(ModelRequest(messages, settings=settings), purpose="translate")).text
+        profile = caller.model.profile
+        asked = ModelRequest(_conversation(step, request), settings=self._settings.for_profile(profile))
+        if profile.decoding == "typed" and profile.grammar and profile.prefix:
+            return await _line_by_line(caller, asked, step, request)
+        return (await caller.request(asked, purpose="translate")).text
 
     def _caller(self, run: Run) -> ModelCaller:
         return model_of(run, "the translator") if self._model is None else run.calling(self._model)
+
+
+async def _line_by_line(caller: ModelCaller, asked: ModelRequest, step: StepToTranslate, request: PlanRequest) -> str:
+    """Lines at the margin, each under a grammar of the tools and of the names and types defined so far."""
+    before = [line for code in step.done for line in code.splitlines()]
+    lines: list[str] = []
+    while len(lines) < MAX_LINES:
+        option = replace(place([*before, *lines], 0, request), opens=False, answer=step.is_last)
+        lark = line_grammar(request.toolbox, [option], caller.model.profile.kinds, or_nothing=bool(lines))
+        prefix = "".join(f"{line}\n" for line in lines)
+        one = replace(asked, output=GrammarOutput(lark), prefix=prefix)
+        line = (await caller.request(one, purpose="translate")).text.split("\n")[0].rstrip()
+        if not line:
+            break
+        lines.append(line)
+        if line.startswith("answer("):
+            break
+    return "\n".join(lines)
 
 
 def _conversation(step: StepToTranslate, request: PlanRequest) -> tuple[Message, ...]:

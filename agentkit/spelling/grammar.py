@@ -89,7 +89,14 @@ class LineOption:
     lists: tuple[str, ...] = ()
 
 
-def line_grammar(toolbox: Toolbox, options: Sequence[LineOption], kinds: Collection[str] | None = None) -> str:
+def line_grammar(
+    toolbox: Toolbox,
+    options: Sequence[LineOption],
+    kinds: Collection[str] | None = None,
+    *,
+    before: str = "",
+    or_nothing: bool = False,
+) -> str:
     r"""The grammar of one line, with its newline, at any of the places that `options` allow.
 
     The newline is part of it because tokens such as ``)\n`` are: a model that may not write them goes on instead of
@@ -100,6 +107,8 @@ def line_grammar(toolbox: Toolbox, options: Sequence[LineOption], kinds: Collect
         options: Where it may stand, and what it sees there.
         kinds: Step kinds to offer, as the JSON spelling names them; None offers all. Without `repeat`, nothing in a
             loop changes what is outside it.
+        before: The grammar of what is written before the line.
+        or_nothing: Nothing at all may be written, too.
 
     Raises:
         DefinitionError: There is no such kind.
@@ -111,7 +120,8 @@ def line_grammar(toolbox: Toolbox, options: Sequence[LineOption], kinds: Collect
         indent = f'"{"    " * option.indent}" ' if option.indent else ""
         if statement := line.statement():
             starts.append(f"{indent}{statement}")
-    rules.add("start", [f"({' | '.join(starts) or quoted('pass')}) NL"])
+    line_rule = f"{before} ({' | '.join(starts) or quoted('pass')}) NL"
+    rules.add("start", [f"({line_rule})?" if or_nothing else line_rule])
     return rules.text()
 
 

@@ -37,11 +37,10 @@ async def search(name: str) -> str:
     """The beginning of the encyclopedia's article about something.
 
     Args:
-        name: The title of the article.
+        name: Its name, or words with the name among them.
     """
-    if name in PAGES:
-        return PAGES[name]
-    return f"There is no article {name!r}. Similar ones: {', '.join(PAGES)}."
+    found = next((text for title, text in PAGES.items() if title.lower() in name.lower()), None)
+    return found or f"There is no article {name!r}. Similar ones: {', '.join(PAGES)}."
 
 
 async def run(model: str | Model | None = None) -> RunResult:

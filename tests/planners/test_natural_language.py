@@ -10,13 +10,14 @@ from agentkit.agent import Agent
 from agentkit.errors import DefinitionError
 from agentkit.events import ModelCalled, PlanProposed, StepStarted
 from agentkit.limits import Limits
-from agentkit.messages import ModelProfile
+from agentkit.messages import GrammarOutput, ModelProfile
 from agentkit.planners.matching import MatchTranslator
 from agentkit.planners.natural_language import NaturalLanguage
 from agentkit.planners.translation import ModelTranslator
 from agentkit.results import RunResult
 from agentkit.testing import ScriptedModel
 from agentkit.toolbox import Tool, Toolbox, tool
+from tests.line_grammars import admits
 from tests.plans import double, price_of, top_products
 
 STEPS = [
@@ -62,6 +63,28 @@ async def test_a_plan_in_words_is_translated_step_by_step() -> None:
     assert purposes == ["plan", "translate", "translate", "translate"]
     third = model.requests[3].messages
     assert third[: len(model.requests[2].messages)] == model.requests[2].messages
+
+
+async def test_a_small_model_translates_under_grammars_of_what_is_defined() -> None:
+    """Line by line; nothing more is the end of a step, and the answer that of the last one."""
+    profile = ModelProfile(grammar=True, prefix=True, decoding="typed")
+    translator = ScriptedModel(
+        ["top = top_products(count=1)", "", "cost = price_of(name=top[0].name)", "", "answer(cost)"], profile=profile
+    )
+    agent = Agent(tools=[top_products, price_of], planner=NaturalLanguage(ModelTranslator(translator), steps=STEPS))
+    result = await agent.run("What does the product that sells best cost?")
+    assert (result.status, result.output) == ("done", 20.0)
+    larks = [request.output.lark for request in translator.requests if isinstance(request.output, GrammarOutput)]
+    assert [request.prefix for request in translator.requests] == [
+        "",
+        "top = top_products(count=1)\n",
+        "",
+        "cost = price_of(name=top[0].name)\n",
+        "",
+    ]
+    assert [admits(lark, "cost = price_of(name=top[0].name)") for lark in larks] == [False, True, True, False, False]
+    assert [admits(lark, "answer(cost)") for lark in larks] == [False, False, False, False, True]
+    assert not any(admits(lark, 'cost = get_price(name="Fedora")') for lark in larks)
 
 
 async def test_a_renamed_tool_changes_neither_the_plan_nor_the_prompt_that_asks_for_it() -> None:

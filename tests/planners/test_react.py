@@ -11,11 +11,13 @@ from agentkit.agent import Agent
 from agentkit.errors import DefinitionError
 from agentkit.events import ModelCalled, PlanChecked, PlanProposed, StepStarted
 from agentkit.limits import Limits
-from agentkit.messages import ModelProfile, ModelResponse, ToolCall
+from agentkit.messages import GrammarOutput, ModelProfile, ModelResponse, ToolCall
+from agentkit.planners.primer import REACT_PRIMER
 from agentkit.planners.react import ReAct
 from agentkit.results import RunResult
 from agentkit.testing import ScriptedModel
 from agentkit.toolbox import tool
+from tests.line_grammars import admits
 from tests.plans import BASIC
 
 TEXT = ModelProfile()
@@ -90,6 +92,37 @@ async def test_a_question_over_two_pages_is_answered_hop_by_hop() -> None:
     assert [event.final for event in plans] == [False, False, True]
     assert plans[0].source.startswith("Thought: I need the area")
     assert plans[1].notes["thought"] == "It is the High Plains; I need their elevation."
+
+
+async def test_a_small_model_writes_a_thought_and_a_call_or_the_answer_under_a_grammar() -> None:
+    profile = ModelProfile(grammar=True, decoding="typed")
+    model = ScriptedModel(
+        [
+            'Thought: First the page.\nAction: orogeny = search(entity="Colorado orogeny")',
+            'Thought: That is it.\nAction: answer("High Plains")',
+        ],
+        profile=profile,
+    )
+    result = await agent(model).run("Where does the eastern sector of the Colorado orogeny extend into?")
+    assert (result.status, result.output) == ("done", "High Plains")
+    first, second = (request.output for request in model.requests)
+    assert isinstance(first, GrammarOutput)
+    assert isinstance(second, GrammarOutput)
+    again = "Thought: Further.\nAction: plains = search(entity=orogeny)"
+    assert (admits(first.lark, again), admits(second.lark, again)) == (False, True)
+    for turn in (
+        'plains = search(entity="High Plains")',  # no thought
+        "Thought: By heart.\nAction: height = 1800 + 7000",  # nothing is called
+        "Thought: On the web.\nAction: page = browse(entity=orogeny)",  # no such tool
+    ):
+        assert not admits(second.lark, turn)
+
+
+@pytest.mark.parametrize(("profile", "shown"), [(ModelProfile(primer=True), True), (ModelProfile(), False)])
+async def test_a_worked_task_is_shown_where_the_profile_asks_for_it(profile: ModelProfile, shown: bool) -> None:
+    model = ScriptedModel(['Thought: I know.\nAction: answer("yes")'], profile=profile)
+    await agent(model).run("Is it?")
+    assert (REACT_PRIMER in model.requests[0].messages[0].content) == shown
 
 
 async def test_the_conversation_only_grows_so_that_prompt_caches_hit() -> None:

@@ -185,6 +185,16 @@ def test_what_is_numbered_is_gone_through_by_its_numbers(line: str) -> None:
     assert not writable("for p in range(names):", {"names": NAMES})
 
 
+def test_something_may_stand_before_a_line_or_nothing_at_all_be_written() -> None:
+    spoken = line_grammar(SHOP, [LineOption(0, {})], before='"Say: "')
+    assert admits(spoken, "Say: answer(3)")
+    assert not admits(spoken, "answer(3)")
+    for or_nothing in (True, False):
+        lark = line_grammar(SHOP, [LineOption(0, {})], or_nothing=or_nothing)
+        assert admits(lark, "answer(3)")
+        assert admits(lark, "", newline=False) == or_nothing
+
+
 def test_if_while_and_filters_may_ask_a_tool() -> None:
     assert writable("while not is_open(product=names[0]):", {"names": NAMES}, ASKED)
     assert writable("if is_open(product=names[0]):", {"names": NAMES}, ASKED)
