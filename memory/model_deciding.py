@@ -1,21 +1,21 @@
 """Asking a model what becomes of a candidate: about a whole turn at once, or about one pair of sentences after another.
 
-Source of the question about pairs: Bae et al., "Keep Me Updated!" (2022): of an old and a new sentence keep the old
-(pass), the new (replace), both (append) or neither (delete).
+Source of comparing pairs: Bae et al., "Keep Me Updated!" (2022): of an old and a new sentence keep the old (pass), the
+new (replace), both (append) or neither (delete).
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
 from agentkit.calling import ModelCaller
 from agentkit.memory._dates import day_of
+from agentkit.memory._pairs import compare
 from agentkit.memory.deciding import Opinion, Related, RuleDecider, Verdict, inserted, joined, speak_of_the_same
 from agentkit.memory.extraction import Candidate, caller_of
 from agentkit.memory.records import Memory
 from agentkit.memory.statements import Grammar, Statement
-from agentkit.messages import Json, ModelSettings, assistant, system, user
+from agentkit.messages import Json, ModelSettings, system, user
 from agentkit.models import resolve_model
 from agentkit.protocols import Model
 from agentkit.run import Run
@@ -42,35 +42,6 @@ job", "action": "merge", "memory": 1, "text": "The user works as a nurse in a cl
 
 _LETTERS = "abcdefghij"
 
-_PAIR_INSTRUCTIONS = """\
-Compare a sentence that is known with one that was said later. Beside what is known, the later one says
-something else: both can be true at once;
-the same again: in other words;
-a new value: the same thing is different now, and what is known is out of date;
-its end: what is known is over."""
-
-_PAIR_EXAMPLES = (
-    ("Tom Hill has a dog.", "Tom Hill adopted a cat.", "something else"),
-    ("Tom Hill lives in Rome.", "Tom Hill has moved to Oslo.", "a new value"),
-    ("Eva Lind lives in Rome.", "The son of Eva Lind lives in Oslo.", "something else"),
-    ("Eva Lind works as a cook.", "Eva Lind earns a living as a cook.", "the same again"),
-    ("Eva Lind drives a bus.", "Eva Lind came to dinner on Monday.", "something else"),
-    ("The meeting is on Monday.", "The meeting is on Tuesday.", "a new value"),
-    ("Eva Lind plays chess.", "Eva Lind has given up chess.", "its end"),
-    ("Tom Hill speaks French.", "Tom Hill is learning Polish.", "something else"),
-)
-_OPINIONS: dict[str, Opinion] = {
-    "something else": "insert",
-    "the same again": "ignore",
-    "a new value": "replace",
-    "its end": "delete",
-}
-_PAIR_SCHEMA: dict[str, Json] = {
-    "type": "object",
-    "properties": {"says": {"enum": list(_OPINIONS)}},
-    "required": ["says"],
-    "additionalProperties": False,
-}
 MOST_PAIRS = 3
 """Memories that one candidate is compared with, the nearest first."""
 
@@ -78,8 +49,9 @@ MOST_PAIRS = 3
 class ModelDecider:
     """Asks a model; it is not asked if nothing known may concern a candidate.
 
-    A strong model is asked about all candidates of a turn in one call. A small one is asked one short question about
-    each pair of a memory and a candidate that the rules cannot read, and answers with one of four phrases.
+    A strong model is asked about all candidates of a turn in one call. A small one is asked about each pair of a memory
+    and a candidate that the rules cannot read: about whom each of the two is, on which topic, and which value it gives.
+    Comparing these is left to code.
     What a model says of a memory that the rules read as speaking of somebody or something else is not done, so that a
     weak one loses nothing.
 
@@ -144,9 +116,9 @@ class ModelDecider:
         beside = sorted(related, key=lambda one: -1.0 if one.likeness is None else -one.likeness)
         unread = [one.memory for one in beside if self._is_open(candidate.text, one.memory.text)]
         for memory in unread[:MOST_PAIRS]:
-            says = await _ask(caller, memory, candidate)
-            if _OPINIONS[says] != "insert":
-                return Verdict(_OPINIONS[says], (memory.id,), why=f"beside what is known, it says {says}")
+            opinion, why = await compare(caller, memory.text, candidate.text)
+            if opinion != "insert":
+                return Verdict(opinion, (memory.id,), why=why)
         return Verdict("insert", why="it says something else than what is known") if unread else verdict
 
     def _is_open(self, new: str, old: str) -> bool:
@@ -160,23 +132,6 @@ class ModelDecider:
             if memory.id in verdict.targets and new and old and _differ(new, old):
                 return Verdict("insert", why=f"{verdict.why} (not done: it speaks of something else)")
         return verdict
-
-
-async def _ask(caller: ModelCaller, memory: Memory, candidate: Candidate) -> str:
-    """What a candidate says beside a memory."""
-    examples = [
-        message
-        for known, later, says in _PAIR_EXAMPLES
-        for message in (user(_pair(known, later)), assistant(json.dumps({"says": says})))
-    ]
-    messages = (system(_PAIR_INSTRUCTIONS, cache=True), *examples, user(_pair(memory.text, candidate.text)))
-    settings = ModelSettings(temperature=0.0, max_tokens=20).for_profile(caller.profile)
-    said = await caller.json(messages, _PAIR_SCHEMA, purpose="memory", settings=settings)
-    return str(said["says"])
-
-
-def _pair(known: str, later: str) -> str:
-    return f"Known: {known}\nSaid later: {later}"
 
 
 def _differ(new: Statement, old: Statement) -> bool:

@@ -13,6 +13,7 @@ from agentkit.messages import ModelProfile
 from agentkit.run import Run
 from agentkit.testing import ScriptedModel
 
+UNREAD = '{"earlier": {"who": "x", "topic": "x", "value": "x"}, "later": {"who": "x", "topic": "x", "value": "x"}}'
 SAMPLES = decision_samples(18)
 
 
@@ -63,7 +64,7 @@ async def test_rules_are_right_about_most_and_all_that_is_new() -> None:
 
 
 async def test_a_models_tokens_and_calls_are_counted() -> None:
-    model = ScriptedModel(['{"says": "something else"}'] * 99, profile=ModelProfile(repairs=False))
+    model = ScriptedModel([UNREAD] * 99, profile=ModelProfile(repairs=False))
     run = Run(model=model)
     report = await evaluate_decisions(SAMPLES[:3], decide=ModelDecider(), run=run)
     assert report.usage == run.meter.usage

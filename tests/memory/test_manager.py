@@ -597,31 +597,50 @@ async def test_one_text_is_one_candidate(memory: LongTermMemory) -> None:
 # a small model, pair by pair
 
 
+def read(old: tuple[str, str, str], new: tuple[str, str, str]) -> str:
+    """A small model's reading of two sentences."""
+    rows = ({"who": who, "topic": topic, "value": value} for who, topic, value in (old, new))
+    return json.dumps(dict(zip(("earlier", "later"), rows, strict=True)))
+
+
+NURSES = ("Ada", "job", "nurses people")
+SOMETHING_ELSE = read(NURSES, ("Ada", "hobby", "hats"))
+
+
 def small(*replies: str) -> ScriptedModel:
     """A model whose profile says that it is small."""
-    return ScriptedModel([json.dumps({"says": reply}) for reply in replies], profile=ModelProfile(repairs=False))
+    return ScriptedModel(replies, profile=ModelProfile(repairs=False))
 
 
 @pytest.mark.parametrize(
-    ("says", "action", "left"),
+    ("later", "action", "left"),
     [
-        ("something else", "insert", ["Ada nurses people.", "Ada sews hats for a living."]),
-        ("the same again", "ignore", ["Ada nurses people."]),
-        ("a new value", "replace", ["Ada sews hats for a living."]),
-        ("its end", "delete", []),
+        (("Ada", "hobby", "sews hats"), "insert", ["Ada nurses people.", "Ada sews hats for a living."]),
+        (("The sister of Ada", "job", "sews"), "insert", ["Ada nurses people.", "Ada sews hats for a living."]),
+        (("Ada", "job", "milliner"), "insert", ["Ada nurses people.", "Ada sews hats for a living."]),  # made up
+        (("ada", "the job", "sews hats"), "replace", ["Ada sews hats for a living."]),
+        (("Ada", "job", "none"), "delete", []),
     ],
 )
-async def test_a_small_model_is_asked_one_question_about_a_pair_that_the_rules_cannot_read(
-    memory: LongTermMemory, says: str, action: str, left: Sequence[str]
+async def test_a_small_model_reads_pairs_that_the_rules_cannot_read(
+    memory: LongTermMemory, later: tuple[str, str, str], action: str, left: Sequence[str]
 ) -> None:
-    model = small(says)
+    model = small(read(NURSES, later))
     manager = Manager(memory, decide=ModelDecider(model))
     await memory.remember("Ada nurses people.", scope=ANNA)
     [decided] = await manager.learn(["Ada sews hats for a living."], scope=ANNA)
     assert (decided.action, decided.by) == (action, model.name)
     assert sorted(await holds(manager)) == left
     asked = model.requests[0].messages[-2].content
-    assert asked == "Known: Ada nurses people.\nSaid later: Ada sews hats for a living."
+    assert asked == "Earlier: Ada nurses people.\nLater: Ada sews hats for a living."
+
+
+async def test_what_a_small_model_reads_alike_in_both_is_known(memory: LongTermMemory) -> None:
+    both = read(("Ada", "patients", "people"), ("Ada", "patients", "People"))
+    manager = Manager(memory, decide=ModelDecider(small(both)))
+    await memory.remember("Ada nurses people.", scope=ANNA)
+    [decided] = await manager.learn(["Ada has a job caring for people."], scope=ANNA)
+    assert (decided.action, decided.why) == ("ignore", "both say the patients of Ada, and it is known")
 
 
 async def test_what_the_rules_read_is_not_asked_of_a_small_model(memory: LongTermMemory) -> None:
@@ -638,7 +657,7 @@ async def test_a_small_model_is_not_asked_about_somebody_else(memory: LongTermMe
 
 
 async def test_a_small_model_is_asked_about_the_nearest_three_until_one_is_concerned(memory: LongTermMemory) -> None:
-    model = small("something else", "something else", "something else")
+    model = small(*[SOMETHING_ELSE] * 3)
     manager = Manager(memory, decide=ModelDecider(model))
     for name in ("cats", "dogs", "birds", "fish"):
         await memory.remember(f"Ada nurses {name}.", scope=ANNA)
@@ -654,7 +673,7 @@ async def test_lessons_and_requests_to_forget_are_left_to_the_rules_by_a_small_m
 
 
 async def test_a_strong_model_can_be_asked_pair_by_pair_too(memory: LongTermMemory) -> None:
-    model = ScriptedModel(['{"says": "a new value"}'])
+    model = ScriptedModel([read(NURSES, ("Ada", "job", "sews hats"))])
     manager = Manager(memory, decide=ModelDecider(model, pairs=True))
     await memory.remember("Ada nurses people.", scope=ANNA)
     assert await told(manager, "Ada sews hats.") == ["replace"]
