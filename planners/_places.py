@@ -9,7 +9,7 @@ from agentkit.checker import CheckReport
 from agentkit.planners._lines import check_lines
 from agentkit.planning import PlanRequest
 from agentkit.spelling import LineOption
-from agentkit.types import Type, widen
+from agentkit.types import ANY, Type, from_schema, widen
 
 MAX_LEVEL = 2
 """Levels of blocks that may be opened."""
@@ -42,10 +42,14 @@ def place(lines: Sequence[str], indent: int, request: PlanRequest) -> LineOption
         _scope(lines, indent, request),
         in_loop=in_loop,
         after_if=_else_possible(lines, indent),
-        answer=not in_loop,
+        answer=None if in_loop else _answer_type(request),
         opens=indent < MAX_LEVEL,
         lists=tuple(_lists(lines)) if in_loop else (),
     )
+
+
+def _answer_type(request: PlanRequest) -> Type:
+    return ANY if request.output is None else from_schema(request.output)
 
 
 def check_so_far(lines: Sequence[str], request: PlanRequest, *, partial: bool) -> CheckReport:

@@ -103,7 +103,9 @@ async def _line_by_line(caller: ModelCaller, asked: ModelRequest, step: StepToTr
     before = [line for code in step.done for line in code.splitlines()]
     lines: list[str] = []
     while len(lines) < MAX_LINES:
-        option = replace(place([*before, *lines], 0, request), opens=False, answer=step.is_last)
+        option = replace(place([*before, *lines], 0, request), opens=False)
+        if not step.is_last:
+            option = replace(option, answer=None)
         lark = line_grammar(request.toolbox, [option], caller.model.profile.kinds, or_nothing=bool(lines))
         prefix = "".join(f"{line}\n" for line in lines)
         one = replace(asked, output=GrammarOutput(lark), prefix=prefix)

@@ -75,7 +75,7 @@ class LineOption:
         scope: The names that it can see, with their types.
         in_loop: ``break`` is possible.
         after_if: ``else:`` is possible.
-        answer: ``answer(…)`` is possible.
+        answer: The type that an answer has to have; None where ``answer(…)`` is not possible.
         opens: Blocks may be opened: ``if``, ``for``, ``while``.
         lists: Names of lists that the enclosing loop appends to.
     """
@@ -84,7 +84,7 @@ class LineOption:
     scope: Mapping[str, Type]
     in_loop: bool = False
     after_if: bool = False
-    answer: bool = True
+    answer: Type | None = ANY
     opens: bool = True
     lists: tuple[str, ...] = ()
 
@@ -150,8 +150,8 @@ class _Line:
         forms += [f'{new} " = " {self._anything()}'] if "value" in kinds else []
         forms += self._effects()
         forms += self._comprehensions()
-        if option.answer:
-            forms.append(f'"answer(" {self._anything()} ")"')
+        if option.answer is not None and (value := self._value(option.answer)):
+            forms.append(f'"answer(" {value} (" if " {self.condition()} " else " {value})? ")"')
         if option.opens:
             forms += self._openings()
         if option.after_if:
@@ -207,7 +207,7 @@ class _Line:
             found = item_type(reference.type)
             item = found.type if isinstance(found, Found) else ANY
             scope = {**self._option.scope, ITEM: item}
-            option = LineOption(self._option.indent, scope, answer=False, opens=False)
+            option = LineOption(self._option.indent, scope, answer=None, opens=False)
             known = _Line(self._rules, self._toolbox, option, f"{self._name}_in{len(self._insides)}")
             self._insides[reference] = known
         return known
@@ -297,11 +297,12 @@ class _Line:
         if value:
             yield f'"[" {value} (", " {value})* "]"'
         for reference in self._lists():
-            yield from (
-                f'"[" {part.rule} " for {ITEM} in " {reference.rule} "]"'
-                for part in self._item_paths(reference)
-                if flows(part.type, item) is not Flow.NO
-            )
+            inside = self._inside(reference)
+            parts = [part.rule for part in self._item_paths(reference) if flows(part.type, item) is not Flow.NO]
+            parts += [inside.template()] if flows(STRING, item) is Flow.YES else []
+            parts += [inside.number()] if flows(NUMBER, item) is Flow.YES else []
+            if parts:
+                yield self._each(reference, " | ".join(parts))
 
     def _object_forms(self, kind: ObjectType) -> Iterator[str]:
         if self._rules.made_by_a_tool(kind):

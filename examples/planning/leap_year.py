@@ -60,7 +60,8 @@ def value_of(code: object, year: int) -> object:
 async def run(model: str | Model | None = None) -> RunResult:
     """Do the task; without a model, with the replies above."""
     model = model or ScriptedModel(REPLIES, profile=ModelProfile())
-    agent = Agent(model, planner=Reflexion(), reflection=Reflection(outcome=passes_its_tests))
+    judges = Reflection(outcome=passes_its_tests)
+    agent = Agent(model, planner=Reflexion(), reflection=judges, output_schema={"type": "string"})
     return await agent.run(TASK)
 
 

@@ -11,7 +11,7 @@ from typing_extensions import TypedDict
 
 from agentkit import Toolbox, tool
 from agentkit.spelling import LineOption, line_grammar
-from agentkit.types import Type
+from agentkit.types import Type, from_schema
 from tests.line_grammars import admits
 
 
@@ -210,6 +210,29 @@ def test_no_name_begins_like_the_end_of_a_plan_or_is_taken(name: str) -> None:
     assert writable("the_answer = 3", {"sales": SALES})
 
 
+@pytest.mark.parametrize(
+    ("output", "good", "bad"),
+    [
+        ({"type": "string"}, ['answer("x" if len(names) > 1 else names[0])'], ["answer(1)", "answer(names)"]),
+        ({"type": "integer"}, ["answer(sales[0].units)", "answer(3)"], ['answer("3")', "answer(names[0])"]),
+        (
+            {"type": "array", "items": {"type": "string"}},
+            ["answer(names)", 'answer([f"{p.units} units" for p in sales if p.units > 2])'],
+            ["answer(sales)", "answer([p.units for p in sales])"],
+        ),
+        (
+            {"type": "object", "properties": {"best": {"type": "string"}}, "required": ["best"]},
+            ['answer({"best": names[0]})'],
+            ['answer({"worst": names[0]})', "answer(names[0])"],
+        ),
+    ],
+)  # fmt: skip
+def test_an_answer_has_the_type_that_is_asked_for(output: dict[str, Any], good: list[str], bad: list[str]) -> None:
+    scope = {"sales": SALES, "names": NAMES}
+    assert all(writable(line, scope, answer=from_schema(output)) for line in good)
+    assert not any(writable(line, scope, answer=from_schema(output)) for line in bad)
+
+
 def test_arithmetic_goes_into_parentheses_only_so_deep() -> None:
     assert writable("x = ((1 + 2) * 3 + 1) * round(sales[0].units / (4 - 1), 1)", {"sales": SALES})
     assert not writable("x = (2 * (2 * (2 * 2)))", {"sales": SALES})
@@ -220,7 +243,7 @@ def test_break_else_and_answers_are_written_only_where_they_can_stand() -> None:
     assert not writable("break", {})
     assert writable("else:", {}, after_if=True)
     assert not writable("else:", {})
-    assert not writable("answer(1)", {}, answer=False)
+    assert not writable("answer(1)", {}, answer=None)
     assert not writable('if 1 == 1:', {}, opens=False)  # fmt: skip
 
 
