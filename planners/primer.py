@@ -2,26 +2,69 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from agentkit.planning import Example
 
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """An example with the tools that it calls, as a prompt shows them. Without them a model learns to imagine tools."""
+
+    tools: str
+    example: Example
+
+
+_CITIES = """\
+largest_cities(count: int) -> list[str]  # Names of the largest cities, largest first.
+temperature(city: str) -> float  # Degrees Celsius in a city."""
+
 PRIMER = (
-    Example("How high is Mont Blanc?", 'found = encyclopedia(topic="height of Mont Blanc")\nanswer(found)'),
-    Example(
-        "What is the temperature in each of the 5 largest cities?",
-        "cities = largest_cities(count=5)\ndegrees = [temperature(city=p) for p in cities]\nanswer(degrees)",
+    Lesson(
+        "encyclopedia(topic: str) -> str  # What is known of something.",
+        Example("How high is Mont Blanc?", 'found = encyclopedia(topic="height of Mont Blanc")\nanswer(found)'),
     ),
-    Example(
-        "If it rains in Rome close the windows, otherwise open them.",
-        'report = rain_report(city="Rome")\nif report.rain:\n    done = close_windows()\nelse:\n'
-        "    done = open_windows()\nanswer(done)",
+    Lesson(
+        _CITIES,
+        Example(
+            "How warm is it in the largest city?",
+            "cities = largest_cities(count=1)\ndegrees = temperature(city=cities[0])\n"
+            'answer(f"It is {degrees} degrees in {cities[0]}.")',
+        ),
     ),
-    Example(
-        "Switch on the lamps 1 to 4. What do they say?",
-        'said = [switch_on(lamp=f"lamp {p}") for p in range(1, 5)]\nanswer(said)',
+    Lesson(
+        _CITIES,
+        Example(
+            "What is the temperature in each of the 5 largest cities?",
+            "cities = largest_cities(count=5)\ndegrees = [temperature(city=p) for p in cities]\nanswer(degrees)",
+        ),
     ),
-    Example(
-        "Roll the die until the number is lucky. Which is it?",
-        "n = roll_die()\nwhile not is_lucky(number=n):\n    n = roll_die()\nanswer(n)",
+    Lesson(
+        """\
+rain_report(city: str) -> {rain: bool}  # Whether it rains in a city.
+close_windows() -> str  # Close the windows.
+open_windows() -> str  # Open the windows.""",
+        Example(
+            "If it rains in Rome close the windows, otherwise open them.",
+            'report = rain_report(city="Rome")\nif report.rain:\n    done = close_windows()\nelse:\n'
+            "    done = open_windows()\nanswer(done)",
+        ),
+    ),
+    Lesson(
+        "switch_on(lamp: str) -> str  # Switch on a lamp.",
+        Example(
+            "Switch on the lamps 1 to 4. What do they say?",
+            'said = [switch_on(lamp=f"lamp {p}") for p in range(1, 5)]\nanswer(said)',
+        ),
+    ),
+    Lesson(
+        """\
+roll_die() -> int  # Roll a die.
+is_lucky(number: int) -> bool  # Whether a number is lucky.""",
+        Example(
+            "Roll the die until the number is lucky. Which is it?",
+            "n = roll_die()\nwhile not is_lucky(number=n):\n    n = roll_die()\nanswer(n)",
+        ),
     ),
 )
 """Shown where the agent has no examples of its own, and the model's profile asks for them."""

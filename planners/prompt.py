@@ -39,7 +39,8 @@ def conversation(request: PlanRequest, profile: ModelProfile, *, spelling: str) 
     """The messages that ask for a plan.
 
     The first message is the same for every task of an agent, so that prompt caches hit. Examples come as turns of the
-    conversation, which small models follow best. Earlier attempts follow the task.
+    conversation, which small models follow best. Earlier attempts follow the task. After a primer, whose turns begin
+    with tools, the agent's tools stand there too, and not in the first message.
 
     Args:
         request: What is asked.
@@ -47,11 +48,16 @@ def conversation(request: PlanRequest, profile: ModelProfile, *, spelling: str) 
         spelling: ``python`` or ``json``: the guide and the form of the tools.
     """
     guide = PYTHON_GUIDE if spelling == "python" else JSON_GUIDE
-    primer = _primer(spelling) if profile.primer and not request.examples else ""
-    parts = [request.instructions, guide, primer, "Tools:\n" + request.toolbox.signatures()]
-    messages = [system("\n\n".join(part for part in parts if part), cache=not request.examples)]
-    messages.extend(_examples(request, spelling))
-    messages.extend(_joined([*told(request.history), user(task_text(request))]))
+    tools = _with_tools(request.toolbox.signatures())
+    asked = _joined([*told(request.history), user(task_text(request))])
+    if profile.primer and not request.examples:
+        messages = [system(_parts(request.instructions, guide), cache=True), *_primer(spelling)]
+        first = next(place for place, message in enumerate(asked) if message.role == "user")
+        asked[first] = replace(asked[first], content=_parts(tools, asked[first].content))
+    else:
+        messages = [system(_parts(request.instructions, guide, tools), cache=not request.examples)]
+        messages.extend(_examples(request, spelling))
+    messages.extend(asked)
     for attempt in _worth_showing(request.attempts, repairs=profile.repairs):
         messages.append(assistant(attempt.source))
         messages.append(user(_complaint(attempt)))
@@ -108,10 +114,20 @@ def _joined(messages: Iterable[Message]) -> list[Message]:
     return joined
 
 
-def _primer(spelling: str) -> str:
-    """Worked plans with tools of another agent. As turns they would teach a model to imagine tools."""
-    plans = (f"{example.task}\n{_written(example, Toolbox(), spelling)}" for example in PRIMER)
-    return "Plans of another agent, with other tools than yours:\n\n" + "\n\n".join(plans)
+def _primer(spelling: str) -> Iterable[Message]:
+    """Worked plans as turns, each after the tools that it calls."""
+    for lesson in PRIMER:
+        yield user(_parts(_with_tools(lesson.tools), lesson.example.task))
+        yield assistant(_written(lesson.example, Toolbox(), spelling))
+
+
+def _with_tools(signatures: str) -> str:
+    return f"Tools:\n{signatures}"
+
+
+def _parts(*parts: str) -> str:
+    """The parts of a message that say something, with a line between them."""
+    return "\n\n".join(part for part in parts if part)
 
 
 def _examples(request: PlanRequest, spelling: str) -> Iterable[Message]:

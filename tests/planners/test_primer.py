@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from itertools import cycle
 
 import pytest
 from typing_extensions import TypedDict
 
 from agentkit import Agent, Example, Policy, Toolbox, tool
-from agentkit.messages import GrammarOutput, ModelProfile
+from agentkit.messages import GrammarOutput, Message, ModelProfile, assistant, user
 from agentkit.planners.primer import PRIMER
 from agentkit.spelling import read_json, read_python, write_json
 from agentkit.testing import ScriptedModel
@@ -110,10 +111,20 @@ def tools() -> Toolbox:
     )
 
 
-OUTPUTS = ("the height of Mont Blanc", [4.0, 4.0], "opened", [f"lamp {number} is on" for number in range(1, 5)], 7)
+EXAMPLES = tuple(lesson.example for lesson in PRIMER)
+OUTPUTS = (
+    "the height of Mont Blanc",
+    "It is 4.0 degrees in Rome.",
+    [4.0, 4.0],
+    "opened",
+    [f"lamp {number} is on" for number in range(1, 5)],
+    7,
+)
 
 
-@pytest.mark.parametrize(("example", "output"), list(zip(PRIMER, OUTPUTS, strict=True)), ids=lambda one: str(one)[:30])
+@pytest.mark.parametrize(
+    ("example", "output"), list(zip(EXAMPLES, OUTPUTS, strict=True)), ids=lambda one: str(one)[:30]
+)
 async def test_its_plans_are_right_and_can_be_written_line_by_line(example: Example, output: object) -> None:
     lines = example.plan.split("\n")
     model = ScriptedModel(lines, profile=PROFILE)
@@ -124,30 +135,48 @@ async def test_its_plans_are_right_and_can_be_written_line_by_line(example: Exam
         assert admits(request.output.lark, line)
 
 
-@pytest.mark.parametrize("example", PRIMER, ids=lambda one: one.task[:30])
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda one: one.task[:30])
 def test_its_plans_have_both_spellings(example: Example) -> None:
     """It is written as JSON for agents that have none of its tools."""
     plan = read_python(example.plan, Toolbox())
     assert read_json(write_json(plan)) == plan
 
 
-async def prompt(profile: ModelProfile, *examples: Example) -> str:
-    """All that a model reads which is asked for a plan."""
+async def prompt(profile: ModelProfile, *examples: Example, history: Sequence[Message] = ()) -> Sequence[Message]:
+    """What a model reads that is asked for a plan."""
     plan = '{"steps": [], "answer": "Bern"}' if profile.spelling == "json" else 'answer("Bern")'
     model = ScriptedModel([plan], profile=profile)
-    await Agent(model, tools=[tools()], examples=examples).run("What is Bern?")
-    return "\n".join(message.content for message in model.requests[0].messages)
+    await Agent(model, tools=[tools()], examples=examples).run("What is Bern?", message_history=history)
+    return model.requests[0].messages
 
 
-async def test_it_is_shown_where_the_profile_asks_for_it_and_the_agent_has_no_examples() -> None:
-    own = Example("What is Rome?", 'found = encyclopedia(topic="Rome")\nanswer(found)')
-    shown = await prompt(ModelProfile(primer=True))
-    assert all(f"{one.task}\n{one.plan}" in shown for one in PRIMER)
-    assert shown.index(PRIMER[-1].task) < shown.index("\nTools:\n")
-    for text in (await prompt(ModelProfile(primer=True), own), await prompt(ModelProfile())):
-        assert not any(one.task in text for one in PRIMER)
+async def test_it_is_shown_turn_by_turn_with_its_tools_and_then_the_task_with_the_agents() -> None:
+    first, *turns, last = await prompt(ModelProfile(primer=True))
+    assert "Tools:" not in first.content
+    assert [(message.role, message.content) for message in turns] == [
+        turn
+        for lesson in PRIMER
+        for turn in (("user", f"Tools:\n{lesson.tools}\n\n{lesson.example.task}"), ("assistant", lesson.example.plan))
+    ]
+    assert last.content == f"Tools:\n{tools().signatures()}\n\nWhat is Bern?"
+
+
+async def test_the_agents_tools_stand_before_the_conversation_so_far() -> None:
+    *_, before, reply, last = await prompt(ModelProfile(primer=True), history=[user("Hello!"), assistant("Hello.")])
+    assert before.content == f"Tools:\n{tools().signatures()}\n\nHello!"
+    assert (reply.content, last.content) == ("Hello.", "What is Bern?")
+
+
+@pytest.mark.parametrize(("primer", "examples"), [(True, [EXAMPLES[0]]), (False, [])])
+async def test_it_is_not_shown_beside_examples_or_to_models_that_need_none(
+    primer: bool, examples: list[Example]
+) -> None:
+    first, *others = await prompt(ModelProfile(primer=primer), *examples)
+    assert first.content.endswith(f"Tools:\n{tools().signatures()}")
+    assert len(others) == 2 * len(examples) + 1
 
 
 async def test_it_is_shown_as_json_to_a_model_that_is_asked_for_json() -> None:
-    shown = await prompt(ModelProfile(primer=True, spelling="json"))
-    assert all(json.dumps(write_json(read_python(one.plan, Toolbox())), ensure_ascii=False) in shown for one in PRIMER)
+    shown = [message.content for message in await prompt(ModelProfile(primer=True, spelling="json"))]
+    for one in EXAMPLES:
+        assert json.dumps(write_json(read_python(one.plan, Toolbox())), ensure_ascii=False) in shown
