@@ -41,13 +41,13 @@ PRIMER = (
     ),
     Lesson(
         """\
-rain_report(city: str) -> {rain: bool}  # Whether it rains in a city.
-close_windows() -> str  # Close the windows.
-open_windows() -> str  # Open the windows.""",
+lake_report(lake: str) -> {air: float, water: float}  # Degrees Celsius at a lake.
+book_swim(lake: str) -> str  # Book a swim.
+book_sauna(lake: str) -> str  # Book a sauna.""",
         Example(
-            "If it rains in Rome close the windows, otherwise open them.",
-            'report = rain_report(city="Rome")\nif report.rain:\n    done = close_windows()\nelse:\n'
-            "    done = open_windows()\nanswer(done)",
+            "If the water of Lake Como is warmer than the air book a swim there, otherwise a sauna.",
+            'report = lake_report(lake="Como")\nif report.water > report.air:\n    booked = book_swim(lake="Como")\n'
+            'else:\n    booked = book_sauna(lake="Como")\nanswer(booked)',
         ),
     ),
     Lesson(

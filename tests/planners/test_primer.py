@@ -19,10 +19,11 @@ from tests.line_grammars import admits
 PROFILE = ModelProfile(grammar=True, prefix=True, decoding="typed", repairs=False, primer=True)
 
 
-class Rain(TypedDict):
-    """Whether it rains."""
+class Lake(TypedDict):
+    """Degrees Celsius at a lake."""
 
-    rain: bool
+    air: float
+    water: float
 
 
 def tools() -> Toolbox:
@@ -57,23 +58,31 @@ def tools() -> Toolbox:
         return float(len(city))
 
     @tool(effect="read")
-    def rain_report(city: str) -> Rain:
-        """Whether it rains.
+    def lake_report(lake: str) -> Lake:
+        """Degrees Celsius at a lake.
 
         Args:
-            city: Where.
+            lake: Which.
         """
-        return {"rain": False}
+        return {"air": 25.0, "water": 21.0}
 
     @tool(effect="write")
-    def close_windows() -> str:
-        """Close them."""
-        return "closed"
+    def book_swim(lake: str) -> str:
+        """Book a swim.
+
+        Args:
+            lake: Where.
+        """
+        return "swim"
 
     @tool(effect="write")
-    def open_windows() -> str:
-        """Open them."""
-        return "opened"
+    def book_sauna(lake: str) -> str:
+        """Book a sauna.
+
+        Args:
+            lake: Where.
+        """
+        return "sauna"
 
     @tool(effect="write")
     def switch_on(lamp: str) -> str:
@@ -102,9 +111,9 @@ def tools() -> Toolbox:
         encyclopedia,
         largest_cities,
         temperature,
-        rain_report,
-        close_windows,
-        open_windows,
+        lake_report,
+        book_swim,
+        book_sauna,
         switch_on,
         roll_die,
         is_lucky,
@@ -116,7 +125,7 @@ OUTPUTS = (
     "the height of Mont Blanc",
     "It is 4.0 degrees in Rome.",
     [4.0, 4.0],
-    "opened",
+    "sauna",
     [f"lamp {number} is on" for number in range(1, 5)],
     7,
 )
