@@ -256,7 +256,9 @@ class Loop:
     async def ask_planner(self) -> Proposal | None:
         """The planner's answer; one that gives up before anything has run is asked again with more tools."""
         while True:
-            request = replace(self.request, number=self.number)
+            request = self.request
+            if self.number != request.plan_number:
+                request = replace(request, number=self.number)
             if self.prepare is not None:
                 request = await self.prepare(request, self.run)
             tried = any(attempt.outcome is not None for attempt in self.attempts)

@@ -114,7 +114,7 @@ class PlanRequest:
             that may still grow is not part of it.
         more_tools: There are tools besides `toolbox`; one that a plan calls is added when the plan is checked.
         lessons: Where the agent's memory keeps lessons of failed tries; None without such a memory.
-        number: The number of the plan that is asked for, counted in the run from 1.
+        number: The number of the plan that is asked for, where it is not one more than there are attempts.
     """
 
     task: str
@@ -137,8 +137,13 @@ class PlanRequest:
     output: JsonSchema | None = None
     on_prefix: Callable[[Plan], None] | None = None
     lessons: LessonStore | None = None
-    number: int = 1
+    number: int = 0
     more_tools: bool = False
+
+    @property
+    def plan_number(self) -> int:
+        """The number of the plan that is asked for, counted in the run from 1."""
+        return self.number or len(self.attempts) + 1
 
     def check(
         self,

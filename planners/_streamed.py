@@ -208,7 +208,7 @@ class StreamedPlan:
 
     def _say(self, complete_lines: int) -> None:
         """Record the lines that are complete and have not been recorded."""
-        number = self._request.number
+        number = self._request.plan_number
         for line in self._lines[self._said : complete_lines]:
             self._run.events.emit(PlanLine(self._run.clock.time(), number, line, self._run.within))
         self._said = max(self._said, complete_lines)

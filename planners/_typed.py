@@ -75,7 +75,7 @@ class TypedDecoder:
             line, good = await self._next(lines)
             lines.append(line)
             now = self._run.clock.time()
-            self._run.events.emit(PlanLine(now, self._request.number, line, self._run.within))
+            self._run.events.emit(PlanLine(now, self._request.plan_number, line, self._run.within))
             if not good or _answered(lines):
                 break
             if self._early:

@@ -278,10 +278,10 @@ async def test_a_slow_server_runs_into_the_timeout_of_the_request(
 ) -> None:
     """…and its connection is closed."""
     server.replies.append(Reply(events=tuple(provider.dialect.events(Answer("one two"))[:3]), hang=True))
-    request = ModelRequest(ASK.messages, settings=ModelSettings(timeout=0.2))
+    request = ModelRequest(ASK.messages, settings=ModelSettings(timeout=0.8))
     error = await failure(provider.model(server.url), streamed, request)
     assert type(error) is ModelUnavailableError
-    assert "within 0.2 s. Raise ModelSettings.timeout or the model's timeout=, or ask for fewer tokens." in str(error)
+    assert "within 0.8 s. Raise ModelSettings.timeout or the model's timeout=, or ask for fewer tokens." in str(error)
     assert await asyncio.to_thread(server.closed_by_client.wait, 5)
 
 
