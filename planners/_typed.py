@@ -120,10 +120,11 @@ class TypedDecoder:
         return "good"
 
     def _out_of_nothing(self, plan: Plan) -> bool:
-        """Whether a plan answers without having asked anything or anybody, as if the model knew."""
-        known = self._request.inputs or self._request.given
+        """Whether a plan answers without having asked anything or anybody, and without anything that it was told."""
+        request = self._request
+        told = request.inputs or request.given or request.history or request.recalled
         asks = any(isinstance(step, (Call, Generate, Ask, Subgoal)) for step in walk(plan.steps))
-        return bool(self._request.toolbox) and not known and not asks
+        return bool(request.toolbox) and not told and not asks
 
     def _offered(self, plan: Plan) -> bool:
         """Whether a plan has only steps that are offered; values come about between others too."""

@@ -7,7 +7,7 @@ from llguidance import LLMatcher
 from agentkit.agent import Agent
 from agentkit.events import PlanLine
 from agentkit.limits import Limits
-from agentkit.messages import GrammarOutput, ModelProfile, ModelResponse, Usage
+from agentkit.messages import GrammarOutput, ModelProfile, ModelResponse, Usage, assistant, user
 from agentkit.results import RunResult
 from agentkit.testing import ScriptedModel
 from agentkit.toolbox import Toolbox, tool
@@ -90,6 +90,13 @@ async def test_an_answer_that_no_tool_was_asked_for_is_taken_only_if_nothing_bet
     assert kept(better) == ["n = draw()", "answer(n)"]
     nothing, _ = await planned(*["answer(3)"] * 4)
     assert (nothing.output, kept(nothing)) == (3, ["answer(3)"])
+
+
+async def test_an_answer_out_of_the_conversation_is_taken_at_once() -> None:
+    model = ScriptedModel(['answer("Ada")'], profile=PROFILE)
+    history = [user("I am Ada."), assistant("Hello, Ada.")]
+    result = await Agent(model, tools=[drawing()]).run("What is my name?", message_history=history)
+    assert (result.output, len(model.requests)) == ("Ada", 1)
 
 
 async def test_a_model_that_finds_no_end_is_stopped_at_the_tokens_of_a_line_and_of_a_plan() -> None:
