@@ -6,8 +6,7 @@ Asked which of two sentences holds, models of this size guess; asked what each s
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from agentkit.calling import ModelCaller
 from agentkit.lexical import STOP_WORDS, query_words
@@ -48,56 +47,25 @@ class Reading:
         return all(word[:4] in said for word in _plain(f"{self.who} {value}").split())
 
 
-_EXAMPLES: tuple[tuple[str, str, Reading, Reading], ...] = (
-    (
-        "Tom Hill has a dog.",
-        "Tom Hill adopted a cat.",
-        Reading("Tom Hill", "dog", _YES),
-        Reading("Tom Hill", "cat", _YES),
-    ),
-    (
-        "Tom Hill lives in Rome.",
-        "Tom Hill has moved to Oslo.",
-        Reading("Tom Hill", "home", "Rome"),
-        Reading("Tom Hill", "home", "Oslo"),
-    ),
-    (
-        "Eva Lind lives in Rome.",
-        "The son of Eva Lind lives in Oslo.",
-        Reading("Eva Lind", "home", "Rome"),
-        Reading("the son of Eva Lind", "home", "Oslo"),
-    ),
-    (
-        "Eva Lind works as a cook.",
-        "Eva Lind earns a living as a cook.",
-        Reading("Eva Lind", "job", "cook"),
-        Reading("Eva Lind", "job", "cook"),
-    ),
-    (
-        "The meeting is on Monday.",
-        "The meeting has been put off to Tuesday.",
-        Reading("the meeting", "day", "Monday"),
-        Reading("the meeting", "day", "Tuesday"),
-    ),
-    (
-        "Eva Lind drives a bus.",
-        "Eva Lind came to dinner on Monday.",
-        Reading("Eva Lind", "vehicle", "bus"),
-        Reading("Eva Lind", "dinner", "Monday"),
-    ),
-    (
-        "Tom Hill has climbed the Eiger.",
-        "Tom Hill has climbed the Ortler.",
-        Reading("Tom Hill", "Eiger", _YES),
-        Reading("Tom Hill", "Ortler", _YES),
-    ),
-    (
-        "Eva Lind plays chess.",
-        "Eva Lind has given up chess.",
-        Reading("Eva Lind", "game", "chess"),
-        Reading("Eva Lind", "game", _NONE),
-    ),
+_EXAMPLES = (
+    ("Tom Hill has a dog.", Reading("Tom Hill", "dog", _YES)),
+    ("Tom Hill adopted a cat.", Reading("Tom Hill", "cat", _YES)),
+    ("Tom Hill lives in Rome.", Reading("Tom Hill", "home", "Rome")),
+    ("Tom Hill has moved to Oslo.", Reading("Tom Hill", "home", "Oslo")),
+    ("Eva Lind lives in Rome.", Reading("Eva Lind", "home", "Rome")),
+    ("The son of Eva Lind lives in Oslo.", Reading("the son of Eva Lind", "home", "Oslo")),
+    ("Eva Lind works as a cook.", Reading("Eva Lind", "job", "cook")),
+    ("Eva Lind earns a living as a cook.", Reading("Eva Lind", "job", "cook")),
+    ("The meeting is on Monday.", Reading("the meeting", "day", "Monday")),
+    ("The meeting has been put off to Tuesday.", Reading("the meeting", "day", "Tuesday")),
+    ("Eva Lind drives a bus.", Reading("Eva Lind", "vehicle", "bus")),
+    ("Eva Lind came to dinner on Monday.", Reading("Eva Lind", "dinner", "Monday")),
+    ("Tom Hill has climbed the Eiger.", Reading("Tom Hill", "Eiger", _YES)),
+    ("Tom Hill has climbed the Ortler.", Reading("Tom Hill", "Ortler", _YES)),
+    ("Eva Lind plays chess.", Reading("Eva Lind", "game", "chess")),
+    ("Eva Lind has given up chess.", Reading("Eva Lind", "game", _NONE)),
 )
+"""Sentences and what they say; each two are an earlier and a later one."""
 
 _PART: dict[str, Json] = {
     "type": "object",
@@ -125,13 +93,13 @@ async def compare(caller: ModelCaller, known: str, said: str) -> tuple[Opinion, 
         LimitReached: A budget of the run is used up.
     """
     examples: list[Message] = []
-    for earlier, later, *readings in _EXAMPLES:
-        rows = dict(zip(("earlier", "later"), map(_row, readings), strict=True))
+    for (earlier, old), (later, new) in zip(_EXAMPLES[::2], _EXAMPLES[1::2], strict=True):
+        rows = {"earlier": asdict(old), "later": asdict(new)}
         examples += [user(_pair(earlier, later)), assistant(json.dumps(rows))]
     messages = (system(_INSTRUCTIONS, cache=True), *examples, user(_pair(known, said)))
     settings = ModelSettings(temperature=0.0, max_tokens=150).for_profile(caller.profile)
     found = await caller.json(messages, _SCHEMA, purpose="memory", settings=settings)
-    old, new = _reading(found["earlier"]), _reading(found["later"])
+    old, new = Reading(**found["earlier"]), Reading(**found["later"])
     if not old.is_of(known) or not new.is_of(said):
         return "insert", "the model did not read what the sentences say"
     return _compared(old, new)
@@ -147,14 +115,6 @@ def _compared(old: Reading, new: Reading) -> tuple[Opinion, str]:
     if after == _NONE:
         return "delete", f"{about}, and it is over"
     return "replace", f"{about}, and the new one says another"
-
-
-def _row(reading: Reading) -> dict[str, Json]:
-    return {"who": reading.who, "topic": reading.topic, "value": reading.value}
-
-
-def _reading(row: Mapping[str, Json]) -> Reading:
-    return Reading(row["who"], row["topic"], row["value"])
 
 
 def _pair(known: str, said: str) -> str:
