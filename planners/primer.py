@@ -8,7 +8,7 @@ from agentkit.planning import Example
 
 
 @dataclass(frozen=True, slots=True)
-class Lesson:
+class WorkedPlan:
     """An example with the tools that it calls, as a prompt shows them. Without them a model learns to imagine tools."""
 
     tools: str
@@ -20,11 +20,11 @@ largest_cities(count: int) -> list[str]  # Names of the largest cities, largest 
 temperature(city: str) -> float  # Degrees Celsius in a city."""
 
 PRIMER = (
-    Lesson(
+    WorkedPlan(
         "encyclopedia(topic: str) -> str  # What is known of something.",
         Example("How high is Mont Blanc?", 'found = encyclopedia(topic="height of Mont Blanc")\nanswer(found)'),
     ),
-    Lesson(
+    WorkedPlan(
         _CITIES,
         Example(
             "How warm is it in the largest city?",
@@ -32,14 +32,14 @@ PRIMER = (
             'answer(f"It is {degrees} degrees in {cities[0]}.")',
         ),
     ),
-    Lesson(
+    WorkedPlan(
         _CITIES,
         Example(
             "What is the temperature in each of the 5 largest cities?",
             "cities = largest_cities(count=5)\ndegrees = [temperature(city=p) for p in cities]\nanswer(degrees)",
         ),
     ),
-    Lesson(
+    WorkedPlan(
         """\
 lake_report(lake: str) -> {air: float, water: float}  # Degrees Celsius at a lake.
 book_swim(lake: str) -> str  # Book a swim.
@@ -50,14 +50,14 @@ book_sauna(lake: str) -> str  # Book a sauna.""",
             'else:\n    booked = book_sauna(lake="Como")\nanswer(booked)',
         ),
     ),
-    Lesson(
+    WorkedPlan(
         "switch_on(lamp: str) -> str  # Switch on a lamp.",
         Example(
             "Switch on the lamps 1 to 4. What do they say?",
             'said = [switch_on(lamp=f"lamp {p}") for p in range(1, 5)]\nanswer(said)',
         ),
     ),
-    Lesson(
+    WorkedPlan(
         """\
 roll_die() -> int  # Roll a die.
 is_lucky(number: int) -> bool  # Whether a number is lucky.""",

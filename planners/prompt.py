@@ -116,9 +116,9 @@ def _joined(messages: Iterable[Message]) -> list[Message]:
 
 def _primer(spelling: str) -> Iterable[Message]:
     """Worked plans as turns, each after the tools that it calls."""
-    for lesson in PRIMER:
-        yield user(_parts(_with_tools(lesson.tools), lesson.example.task))
-        yield assistant(_written(lesson.example, Toolbox(), spelling))
+    for worked in PRIMER:
+        yield user(_parts(_with_tools(worked.tools), worked.example.task))
+        yield assistant(_written(worked.example, Toolbox(), spelling))
 
 
 def _with_tools(signatures: str) -> str:

@@ -120,7 +120,7 @@ def tools() -> Toolbox:
     )
 
 
-EXAMPLES = tuple(lesson.example for lesson in PRIMER)
+EXAMPLES = tuple(worked.example for worked in PRIMER)
 OUTPUTS = (
     "the height of Mont Blanc",
     "It is 4.0 degrees in Rome.",
@@ -164,8 +164,8 @@ async def test_it_is_shown_turn_by_turn_with_its_tools_and_then_the_task_with_th
     assert "Tools:" not in first.content
     assert [(message.role, message.content) for message in turns] == [
         turn
-        for lesson in PRIMER
-        for turn in (("user", f"Tools:\n{lesson.tools}\n\n{lesson.example.task}"), ("assistant", lesson.example.plan))
+        for worked in PRIMER
+        for turn in (("user", f"Tools:\n{worked.tools}\n\n{worked.example.task}"), ("assistant", worked.example.plan))
     ]
     assert last.content == f"Tools:\n{tools().signatures()}\n\nWhat is Bern?"
 
